@@ -1,0 +1,203 @@
+// A block of up to 64 keys: where they are, which rows see them, and the scores against them.
+#pragma once
+
+#include "kernels/attention_problem.h"
+#include "kernels/attention_tile.h"
+#include "kernels/rows.h"
+#include "simd/math.h"
+
+namespace heddle::HEDDLE_ISA {
+
+constexpr int64_t kKeyBlock = 64;
+constexpr int64_t kSpan = 16;  // keys that are skipped together
+static_assert(kSpan % kLanes == 0 && kKeyBlock % kSpan == 0, "a span is whole vectors");
+
+static inline int64_t paddedToLanes(int64_t n) { return divideUp(n, kLanes) * kLanes; }
+
+// One row of a query tile.
+struct TileRow {
+  Window window;
+  int32_t position;
+  int32_t head;
+};
+
+struct KeyBlock {
+  int64_t firstRow;  // in k and v
+  int64_t count;
+  int32_t positions[kKeyBlock];
+  int32_t lowest[kKeyBlock / kSpan], highest[kKeyBlock / kSpan];  // of each span
+  bool consecutive;                                               // positions grow by one
+  bool finiteValues;                                              // set by packValues
+};
+
+static inline int64_t spansOf(const KeyBlock& block) { return divideUp(block.count, kSpan); }
+
+// The keys of the segment from `first` on.
+static void readKeyBlock(const AttentionProblem& p, int64_t segment, int64_t first,
+                         KeyBlock* block) {
+  const int64_t begin = p.keySegments[segment];
+  block->firstRow = begin + first;
+  block->count = smaller(p.keySegments[segment + 1] - block->firstRow, kKeyBlock);
+  block->consecutive = true;
+  for (int64_t j = 0; j < block->count; j++) {
+    block->positions[j] =
+        p.keyPositions ? p.keyPositions[block->firstRow + j] : static_cast<int32_t>(first + j);
+    block->consecutive &= block->positions[j] - int64_t{block->positions[0]} == j;
+  }
+  for (int64_t j = block->count; j < kKeyBlock; j++) block->positions[j] = 0;
+  for (int64_t s = 0; s < spansOf(*block); s++) {
+    int32_t lowest = kHighestPosition, highest = kLowestPosition;
+    for (int64_t j = s * kSpan; j < smaller((s + 1) * kSpan, block->count); j++) {
+      const int32_t position = block->positions[j];
+      lowest = position < lowest ? position : lowest;
+      highest = position > highest ? position : highest;
+    }
+    block->lowest[s] = lowest;
+    block->highest[s] = highest;
+  }
+}
+
+// The columns of a block that some of a group of rows see.
+struct VisibleColumns {
+  int64_t begin, end;  // whole vectors; the last may pass the block's last key
+  bool partly;         // some of these rows do not see some of these keys
+};
+
+// What at least one row of a group may see, and what every row sees.
+struct Windows {
+  Window any, all;
+};
+
+static inline Windows windowsOf(const TileRow* rows, int64_t count) {
+  Window any = rows[0].window, all = any;
+  for (int64_t r = 1; r < count; r++) {
+    const Window window = rows[r].window;
+    any.low = window.low < any.low ? window.low : any.low;
+    any.high = window.high > any.high ? window.high : any.high;
+    all.low = window.low > all.low ? window.low : all.low;
+    all.high = window.high < all.high ? window.high : all.high;
+  }
+  return {any, all};
+}
+
+static VisibleColumns visibleColumns(const KeyBlock& block, const Windows& windows) {
+  const Window any = windows.any, all = windows.all;
+  VisibleColumns columns{0, 0, false};
+  for (int64_t s = 0; s < spansOf(block); s++) {
+    if (block.highest[s] < any.low || block.lowest[s] > any.high) continue;
+    if (columns.end == 0) columns.begin = s * kSpan;
+    columns.partly |= columns.end != 0 && columns.end != s * kSpan;
+    columns.partly |= block.lowest[s] < all.low || block.highest[s] > all.high;
+    columns.end = (s + 1) * kSpan;
+  }
+  columns.end = smaller(columns.end, paddedToLanes(block.count));
+  return columns;
+}
+
+// Kᵀ, [d][kKeyBlock]. Columns past the last key keep what they had: their scores are thrown away.
+static void packKeys(const AttentionProblem& p, const KeyBlock& block, int64_t keyHead,
+                     float* packed) {
+  const int64_t stride = p.keyHeads * p.headSize;
+  transposeTo(p.keys + block.firstRow * stride + keyHead * p.headSize, stride, packed, kKeyBlock,
+              static_cast<int>(block.count), static_cast<int>(p.headSize));
+}
+
+// V, [count][e padded to lanes with zeros].
+static void packValues(const AttentionProblem& p, KeyBlock* block, int64_t keyHead, float* packed) {
+  const int64_t stride = p.keyHeads * p.valueSize;
+  const float* values = p.values + block->firstRow * stride + keyHead * p.valueSize;
+  F32 products = zero();
+  for (int64_t j = 0; j < block->count; j++, values += stride) {
+    F32 row = zero();  // 0·x is 0, or NaN where x is infinite or NaN
+    forEachVector(p.valueSize, [&](int64_t c, int n) {
+      const F32 x = loadUpTo(values + c, n);
+      row = fma(x, zero(), row);
+      store(packed, x);
+      packed += kLanes;
+    });
+    products = add(products, row);
+  }
+  block->finiteValues = sum(products) == 0.0f;
+}
+
+static inline void prefetchRows(const float* rows, int64_t stride, int64_t count, int64_t floats) {
+  constexpr int64_t kLineFloats = 16;
+  for (int64_t i = 0; i < count; i++) {
+    for (int64_t j = 0; j < floats; j += kLineFloats) prefetch(rows + i * stride + j);
+  }
+}
+
+// Rows lie far apart, which no hardware prefetcher follows. While one block is computed, asks for
+// the keys and values of the next, at row `first` of the segment.
+static void prefetchBlock(const AttentionProblem& p, int64_t segment, int64_t first,
+                          int64_t keyHead) {
+  const int64_t row = p.keySegments[segment] + first;
+  const int64_t count = smaller(p.keySegments[segment + 1] - row, kKeyBlock);
+  const int64_t keyStride = p.keyHeads * p.headSize, valueStride = p.keyHeads * p.valueSize;
+  prefetchRows(p.keys + row * keyStride + keyHead * p.headSize, keyStride, count, p.headSize);
+  prefetchRows(p.values + row * valueStride + keyHead * p.valueSize, valueStride, count,
+               p.valueSize);
+}
+
+// Adds bias[clamp(position + shift, 0, last)] to the scores of one row.
+static void addBias(const AttentionProblem& p, const KeyBlock& block, const TileRow& row,
+                    const VisibleColumns& columns, float* scores) {
+  const int64_t* dims = p.bias.dims;
+  const float* bias = static_cast<const float*>(p.bias.data);
+  int64_t shift, last;
+  if (p.biasKind == BiasKind::kRelative) {
+    last = dims[1] - 1;
+    shift = last / 2 - row.position;
+    bias += row.head * dims[1];
+  } else {
+    const int64_t query = smaller(row.position < 0 ? 0 : row.position, dims[1] - 1);
+    last = dims[2] - 1;
+    shift = 0;
+    bias += ((dims[0] == 1 ? 0 : row.head) * dims[1] + query) * dims[2];
+  }
+  const int64_t end = smaller(columns.end, block.count);
+  const int64_t at = block.positions[columns.begin] + shift;
+  if (block.consecutive && at >= 0 && at + (end - columns.begin) - 1 <= last) {
+    float* target = scores + columns.begin;
+    forEachVector(end - columns.begin, [&](int64_t j, int n) {
+      store(target + j, add(load(target + j), loadUpTo(bias + at + j, n)));
+    });
+    return;
+  }
+  for (int64_t j = columns.begin; j < end; j++) {
+    const int64_t index = block.positions[j] + shift;
+    scores[j] += bias[index < 0 ? 0 : smaller(index, last)];
+  }
+}
+
+// scores[r][j] for the visible columns of `count` rows, −∞ where row r does not see key j.
+// queries: [count][d], scaled; keys: packed; scores: [count][kKeyBlock].
+static void scoreRows(const AttentionProblem& p, const KeyBlock& block, const TileRow* rows,
+                      int64_t count, const VisibleColumns& columns, const float* queries,
+                      const float* keys, float* scores) {
+  const Product product{queries, p.headSize, keys,       kKeyBlock,
+                        scores,  kKeyBlock,  p.headSize, nullptr};
+  multiplyColumns(product, static_cast<int>(count), columns.begin, columns.end);
+  const float hidden = -__builtin_inff();
+  for (int64_t r = 0; r < count; r++, scores += kKeyBlock) {
+    if (p.softCap > 0) {  // the scale and 1 / softCap are in the queries already
+      for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
+        store(scores + j, mul(broadcast(p.softCap), tanh(load(scores + j))));
+      }
+    }
+    if (p.biasKind != BiasKind::kNone) addBias(p, block, rows[r], columns, scores);
+    if (columns.partly) {
+      const Window window = rows[r].window;
+      for (int64_t j = columns.begin; j < columns.end; j++) {
+        scores[j] = window.sees(block.positions[j]) ? scores[j] : hidden;
+      }
+    }
+    if (columns.end > block.count) {
+      float* tail = scores + columns.end - kLanes;
+      const F32 keysLeft = broadcast(static_cast<float>(block.count - (columns.end - kLanes)));
+      store(tail, select(less(iota(), keysLeft), load(tail), broadcast(hidden)));
+    }
+  }
+}
+
+}  // namespace heddle::HEDDLE_ISA

@@ -1,0 +1,149 @@
+// What an attention call asks for, and how it falls into query tiles.
+//
+// A tile is a run of queries of one segment with all query heads that share one key head, so that
+// grouped heads read each key block once. A tile's row is one (query, head) pair: row r is query
+// r / group, head r % group of the group.
+#pragma once
+
+#include "kernels/kernel.h"
+#include "kernels/tile.h"
+
+namespace heddle::HEDDLE_ISA {
+
+constexpr int64_t kQueryTile = 96;  // rows; a key block is packed once for all of them
+constexpr int32_t kLowestPosition = INT32_MIN;
+constexpr int32_t kHighestPosition = INT32_MAX;
+
+enum class BiasKind : int64_t { kNone = 0, kRelative = 1, kDense = 2 };
+
+struct AttentionProblem {
+  const float* queries;
+  const float* keys;
+  const float* values;  // null for attentionWeights
+  const int32_t* querySegments;
+  const int32_t* keySegments;
+  const int32_t* queryPositions;  // null: row numbers within the segment
+  const int32_t* keyPositions;
+  Tensor bias;
+  int64_t segments;
+  int64_t heads, keyHeads, group;  // group = heads / keyHeads
+  int64_t headSize, valueSize;     // d, e
+  int64_t left, right;             // negative: no limit
+  BiasKind biasKind;
+  float scale, softCap;
+};
+
+static AttentionProblem readAttention(const Call& call, bool withValues) {
+  const Tensor* inputs = call.inputs;
+  const Tensor* rest = inputs + (withValues ? 3 : 2);
+  AttentionProblem p;
+  p.queries = static_cast<const float*>(inputs[0].data);
+  p.keys = static_cast<const float*>(inputs[1].data);
+  p.values = withValues ? static_cast<const float*>(inputs[2].data) : nullptr;
+  p.querySegments = static_cast<const int32_t*>(rest[0].data);
+  p.keySegments = static_cast<const int32_t*>(rest[1].data);
+  p.queryPositions = static_cast<const int32_t*>(rest[2].data);
+  p.keyPositions = static_cast<const int32_t*>(rest[3].data);
+  p.bias = rest[4];
+  p.segments = rest[0].dims[0] - 1;
+  p.heads = call.ints[0];
+  p.keyHeads = call.ints[1];
+  p.group = p.heads / p.keyHeads;
+  p.headSize = inputs[0].dims[1] / p.heads;
+  p.valueSize = withValues ? inputs[2].dims[1] / p.keyHeads : 0;
+  // No two positions are 2^32 apart; the bound keeps sums with a position from overflowing.
+  p.left = smaller(call.ints[2], int64_t{1} << 32);
+  p.right = smaller(call.ints[3], int64_t{1} << 32);
+  p.biasKind = static_cast<BiasKind>(call.ints[4]);
+  p.scale = static_cast<float>(call.floats[0]);
+  p.softCap = static_cast<float>(call.floats[1]);
+  return p;
+}
+
+static inline int64_t queriesPerTile(const AttentionProblem& p) {
+  return p.group < kQueryTile ? kQueryTile / p.group : 1;
+}
+
+struct QueryTile {
+  int64_t segment;
+  int64_t keyHead;         // the first of
+  int64_t keyHeads;        // those that one thread goes through, one after the other
+  int64_t firstInSegment;  // of its queries
+  int64_t queries;
+  int64_t rows;  // queries · group
+};
+
+// Turns work numbers, which only grow for one thread, into tiles: segment after segment, head after
+// head, the last queries first, because with causal attention they have the most to do. A thread
+// takes several heads of a short segment at once: they lie side by side in its rows.
+class TileCursor {
+ public:
+  TileCursor(const AttentionProblem& p, int threads) : p_(p), perTile_(queriesPerTile(p)) {
+    int64_t tiles = 0;
+    for (int64_t s = 0; s < p.segments; s++) tiles += tilesOf(s) * p.keyHeads;
+    constexpr int64_t kItemsPerThread = 6;  // enough for the last ones to even out
+    const int64_t heads = tiles / (threads * kItemsPerThread);
+    headsAtOnce_ = heads < 1 ? 1 : smaller(heads, p.keyHeads);
+  }
+
+  // False when all work is done.
+  bool seek(int64_t number, QueryTile* tile) {
+    for (; segment_ < p_.segments; segment_++) {
+      const int64_t tiles = tilesOf(segment_);
+      const int64_t heads = tiles == 1 ? headsAtOnce_ : 1;
+      const int64_t items = tiles * divideUp(p_.keyHeads, heads);
+      if (number - passed_ < items) {
+        const int64_t local = number - passed_;
+        const int64_t t = tiles - 1 - local % tiles;
+        const int64_t queries = queriesOf(segment_);
+        tile->segment = segment_;
+        tile->keyHead = local / tiles * heads;
+        tile->keyHeads = smaller(heads, p_.keyHeads - tile->keyHead);
+        tile->firstInSegment = queries * t / tiles;
+        tile->queries = queries * (t + 1) / tiles - tile->firstInSegment;
+        tile->rows = tile->queries * p_.group;
+        return true;
+      }
+      passed_ += items;
+    }
+    return false;
+  }
+
+ private:
+  int64_t queriesOf(int64_t segment) const {
+    return p_.querySegments[segment + 1] - p_.querySegments[segment];
+  }
+  int64_t tilesOf(int64_t segment) const { return divideUp(queriesOf(segment), perTile_); }
+
+  const AttentionProblem& p_;
+  const int64_t perTile_;
+  int64_t headsAtOnce_;
+  int64_t segment_ = 0;
+  int64_t passed_ = 0;  // items of the segments before segment_
+};
+
+// The lowest and highest key position that one row of a tile sees.
+struct Window {
+  int32_t low, high;
+  bool sees(int32_t position) const { return low <= position && position <= high; }
+};
+
+static inline int32_t queryPosition(const AttentionProblem& p, const QueryTile& tile,
+                                    int64_t query) {
+  const int64_t local = tile.firstInSegment + query;
+  return p.queryPositions ? p.queryPositions[p.querySegments[tile.segment] + local]
+                          : static_cast<int32_t>(local);
+}
+
+static inline Window windowOf(const AttentionProblem& p, int32_t position) {
+  Window window{kLowestPosition, kHighestPosition};
+  if (p.left >= 0 && position - p.left > kLowestPosition) {
+    window.low = static_cast<int32_t>(position - p.left);
+  }
+  if (p.right >= 0 && position + p.right < kHighestPosition) {
+    window.high = static_cast<int32_t>(position + p.right);
+  }
+  return window;
+}
+
+}  // namespace heddle::HEDDLE_ISA

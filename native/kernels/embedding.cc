@@ -1,0 +1,48 @@
+#include "kernels/embedding.h"
+
+#include "kernels/rows.h"
+
+namespace heddle::HEDDLE_ISA {
+
+// n elements from `index` on, as float32.
+template <DType kType>
+static inline F32 loadAs(const void* data, int64_t index, int n) {
+  if constexpr (kType == DType::kFloat32) {
+    return loadUpTo(static_cast<const float*>(data) + index, n);
+  } else {
+    const uint16_t* p = static_cast<const uint16_t*>(data) + index;
+    if constexpr (kType == DType::kFloat16) return n == kLanes ? loadF16(p) : loadFirstF16(p, n);
+    return n == kLanes ? loadBf16(p) : loadFirstBf16(p, n);
+  }
+}
+
+template <DType kType>
+static void gather(const Call& call) {
+  const Tensor& table = call.inputs[0];
+  const int32_t* ids = static_cast<const int32_t*>(call.inputs[1].data);
+  const float* residual = static_cast<const float*>(call.inputs[2].data);
+  float* out = static_cast<float*>(call.outputs[0].data);
+  const F32 scale = broadcast(static_cast<float>(call.floats[0]));
+  const int64_t columns = table.dims[1];
+  forEachRow(call, call.outputs[0].dims[0], columns, [&](int64_t r) {
+    const int64_t source = ids[r] * columns;
+    const int64_t target = r * columns;
+    forEachVector(columns, [&](int64_t i, int n) {
+      const F32 base = residual ? loadUpTo(residual + target + i, n) : zero();
+      storeUpTo(out + target + i, fma(loadAs<kType>(table.data, source + i, n), scale, base), n);
+    });
+  });
+}
+
+static void embedding(const Call& call, int, int, Scratch) {
+  switch (call.inputs[0].dtype) {
+    case DType::kFloat16:
+      return gather<DType::kFloat16>(call);
+    case DType::kBFloat16:
+      return gather<DType::kBFloat16>(call);
+    default:
+      return gather<DType::kFloat32>(call);
+  }
+}
+
+}  // namespace heddle::HEDDLE_ISA

@@ -1,0 +1,12 @@
+// out[r] = table[ids[r]]·scale + residual[r]; table f32, f16 or bf16 [V,C], widened exactly; ids
+// i32[R], known to lie in [0, V). residual f32[R,C] may be absent. One fused multiply-add per
+// element.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace heddle::HEDDLE_ISA {
+
+static void embedding(const Call& call, int thread, int threads, Scratch scratch);
+
+}  // namespace heddle::HEDDLE_ISA

@@ -1,0 +1,15 @@
+// The only kernels that write a State.
+//
+//   assign  state = source, of the same size
+//   append  state[at + r] = source[r]; source f32[R,C], at i32[1], state f32[capacity,C];
+//           0 ≤ at ≤ capacity − R is known
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace heddle::HEDDLE_ISA {
+
+static void assign(const Call& call, int thread, int threads, Scratch scratch);
+static void append(const Call& call, int thread, int threads, Scratch scratch);
+
+}  // namespace heddle::HEDDLE_ISA

@@ -1,0 +1,43 @@
+// The team of std::threads, as it is where the compiler has no OpenMP.
+#define HEDDLE_NO_OPENMP
+#include "parallel.h"
+
+#include <gtest/gtest.h>
+
+namespace heddle {
+namespace {
+
+static_assert(HEDDLE_HAS_OPENMP == 0, "this is about the other team");
+
+TEST(Team, EveryThreadRunsTheBodyOnce) {
+  Team team;
+  for (int threads : {1, 2, 5, 3, 1, 4}) {
+    std::vector<std::atomic<int>> calls(static_cast<size_t>(threads));
+    for (int i = 0; i < 20; ++i) {
+      team.run(threads, [&](int thread, int count) {
+        EXPECT_EQ(count, threads);
+        calls[static_cast<size_t>(thread)]++;
+      });
+    }
+    for (const std::atomic<int>& count : calls) EXPECT_EQ(count, 20);
+  }
+}
+
+TEST(Team, NobodyPassesABarrierEarly) {
+  Team team;
+  constexpr int kThreads = 4, kRounds = 2000;
+  int values[kThreads] = {};
+  bool wrong[kThreads] = {};
+  team.run(kThreads, [&](int thread, int) {
+    for (int round = 1; round <= kRounds; ++round) {
+      values[thread] = round;
+      team.barrier();
+      for (int value : values) wrong[thread] |= value != round;
+      team.barrier();
+    }
+  });
+  for (bool each : wrong) EXPECT_FALSE(each);
+}
+
+}  // namespace
+}  // namespace heddle
