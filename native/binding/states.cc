@@ -1,0 +1,83 @@
+// createState and loadState.
+#include <memory>
+
+#include "binding/arguments.h"
+#include "binding/environment.h"
+#include "binding/functions.h"
+#include "binding/handles.h"
+
+namespace heddle::binding {
+namespace {
+
+class PendingLoad : public Pending {
+ public:
+  using Pending::Pending;
+  ~PendingLoad() override { heddleReleaseState(state_); }
+
+  static void loaded(void* self, HeddleState* state, const HeddleError* error) {
+    PendingLoad* load = static_cast<PendingLoad*>(self);
+    load->state_ = state;
+    load->report(error);
+  }
+
+ protected:
+  Napi::Value result(Napi::Env env) override {
+    return StateHandle::wrap(env, std::exchange(state_, nullptr));
+  }
+
+ private:
+  HeddleState* state_ = nullptr;
+};
+
+}  // namespace
+
+Napi::Value createState(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const HeddleDType dtype = toDType(info[0], "dtype");
+  const std::vector<int64_t> dims = toIntegers(info[1], "dims");
+  Elements elements = {};
+  if (!info[2].IsNull()) {
+    elements = toElements(info[2], arrayTypeOf(dtype), "data");
+    double expected = 1;
+    for (int64_t dim : dims) expected *= static_cast<double>(dim);
+    if (static_cast<double>(elements.count) != expected) {
+      throwError(
+          env, kHeddleShape,
+          "data: expected as many elements as dims say, found " + std::to_string(elements.count));
+    }
+  }
+  // An empty typed array may have no memory; zero elements are none either way.
+  HeddleError error;
+  HeddleState* state =
+      heddleCreateState(dtype, dims.data(), static_cast<int>(dims.size()), elements.data, &error);
+  if (!state) throwError(env, error);
+  return StateHandle::wrap(env, state);
+}
+
+Napi::Value loadState(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!info[0].IsObject()) wrongArgument(info[0], "source", "an object");
+  const Napi::Object source = info[0].As<Napi::Object>();
+  const std::string path = toText(source.Get("path"), "source.path");
+  const std::vector<int64_t> dims = toIntegers(source.Get("dims"), "source.dims");
+  const HeddleFileRange range = {path.c_str(),
+                                 toInteger(source.Get("offset"), "source.offset"),
+                                 toInteger(source.Get("bytes"), "source.bytes"),
+                                 toFileDType(source.Get("dtype"), "source.dtype"),
+                                 dims.data(),
+                                 static_cast<int>(dims.size())};
+  const HeddleDType dtype = toDType(info[1], "dtype");
+  const HeddleForm form = toForm(info[2], "form");
+  Environment& environment = Environment::of(env);
+  PendingLoad* pending = new PendingLoad(env);
+  environment.add(pending);
+  const Napi::Value promise = pending->promise();
+  HeddleError error;
+  if (!heddleLoadState(environment.group(), &range, dtype, form, PendingLoad::loaded, pending,
+                       &error)) {
+    environment.refuse(pending, error);
+  }
+  return promise;
+}
+
+}  // namespace heddle::binding

@@ -1,0 +1,54 @@
+// Arithmetic on sizes that come from outside: every step says whether it overflowed.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/kernel.h"
+
+namespace heddle {
+
+// The largest count of bytes that any buffer may have: far above real memory, far below overflow.
+constexpr int64_t kMaxBytes = int64_t{1} << 46;
+
+// a·b for a, b ≥ 0; false where it would exceed INT64_MAX.
+inline bool checkedMultiply(int64_t a, int64_t b, int64_t* product) {
+  if (a < 0 || b < 0) return false;
+  if (a != 0 && b > INT64_MAX / a) return false;
+  *product = a * b;
+  return true;
+}
+
+// a+b for a, b ≥ 0; false where it would exceed INT64_MAX.
+inline bool checkedAdd(int64_t a, int64_t b, int64_t* sum) {
+  if (a < 0 || b < 0 || a > INT64_MAX - b) return false;
+  *sum = a + b;
+  return true;
+}
+
+// Product of dims times `elementBytes`; false where a dim is negative or the size exceeds
+// kMaxBytes. A zero dim does not excuse the others: kernels multiply subsets of the dims.
+inline bool checkedBytes(const int64_t* dims, int rank, int64_t elementBytes, int64_t* bytes) {
+  int64_t total = elementBytes;
+  bool empty = false;
+  for (int i = 0; i < rank; ++i) {
+    if (dims[i] == 0) {
+      empty = true;
+      continue;
+    }
+    if (!checkedMultiply(total, dims[i], &total) || total > kMaxBytes) return false;
+  }
+  *bytes = empty ? 0 : total;
+  return true;
+}
+
+inline int64_t dtypeBytes(DType dtype) {
+  return dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 2;
+}
+
+inline int64_t alignUp(int64_t bytes) {
+  constexpr int64_t mask = static_cast<int64_t>(kAlignment) - 1;
+  return (bytes + mask) & ~mask;
+}
+
+}  // namespace heddle

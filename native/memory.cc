@@ -1,0 +1,45 @@
+#include "memory.h"
+
+#include <new>
+
+#include "checked.h"
+
+namespace heddle {
+
+// Through operator new, so that a test can let any allocation fail.
+AlignedBuffer::AlignedBuffer(int64_t bytes) : bytes_(bytes) {
+  if (bytes < 0 || bytes > kMaxBytes) throw std::bad_alloc();
+  const size_t size = static_cast<size_t>(bytes > 0 ? alignUp(bytes) : kAlignment);
+  // The form that does not throw: AddressSanitizer ends the process where the other one would
+  // throw.
+  data_ = ::operator new(size, std::align_val_t(kAlignment), std::nothrow);
+  if (!data_) throw std::bad_alloc();
+}
+
+AlignedBuffer::~AlignedBuffer() { ::operator delete(data_, std::align_val_t(kAlignment)); }
+
+AlignedBuffer BlockPool::take(int64_t bytes) {
+  size_t best = blocks_.size();
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const int64_t size = blocks_[i].bytes();
+    if (size < bytes || size / 4 > bytes) continue;
+    if (best == blocks_.size() || size < blocks_[best].bytes()) best = i;
+  }
+  if (best == blocks_.size()) return AlignedBuffer(bytes);
+  AlignedBuffer block = std::move(blocks_[best]);
+  blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(best));
+  return block;
+}
+
+void BlockPool::give(AlignedBuffer block) noexcept {
+  blocks_.push_back(std::move(block));
+  while (blocks_.size() > kMaxBlocks || bytes() > kMaxPooledBytes) blocks_.erase(blocks_.begin());
+}
+
+int64_t BlockPool::bytes() const {
+  int64_t total = 0;
+  for (const AlignedBuffer& block : blocks_) total += block.bytes();
+  return total;
+}
+
+}  // namespace heddle

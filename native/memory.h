@@ -1,0 +1,70 @@
+// Aligned memory: owned buffers, and the pool from which runs take their arena and scratch.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <utility>
+#include <vector>
+
+namespace heddle {
+
+// `bytes` of uninitialised memory aligned to kAlignment. Move-only. Throws std::bad_alloc.
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(int64_t bytes);
+  ~AlignedBuffer();
+  AlignedBuffer(AlignedBuffer&& other) noexcept { swap(other); }
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  void* data() const { return data_; }  // never null once constructed with a size, even of zero
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  void swap(AlignedBuffer& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+  }
+
+  void* data_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+// Blocks that go from run to run. Used by the engine thread only.
+class BlockPool {
+ public:
+  // Room for the longest list that give() makes: giving back must not fail.
+  BlockPool() { blocks_.reserve(kMaxBlocks + 1); }
+
+  // A block of at least `bytes`: a pooled one that is not more than four times too large, else a
+  // new one.
+  AlignedBuffer take(int64_t bytes);
+  void give(AlignedBuffer block) noexcept;
+  int64_t bytes() const;
+
+ private:
+  static constexpr size_t kMaxBlocks = 6;
+  static constexpr int64_t kMaxPooledBytes = int64_t{512} << 20;
+
+  std::vector<AlignedBuffer> blocks_;  // least recently used first
+};
+
+// A block for one scope.
+class PooledBlock {
+ public:
+  PooledBlock(BlockPool& pool, int64_t bytes) : pool_(pool), block_(pool.take(bytes)) {}
+  ~PooledBlock() { pool_.give(std::move(block_)); }
+  PooledBlock(const PooledBlock&) = delete;
+  PooledBlock& operator=(const PooledBlock&) = delete;
+  char* data() const { return static_cast<char*>(block_.data()); }
+
+ private:
+  BlockPool& pool_;
+  AlignedBuffer block_;
+};
+
+}  // namespace heddle

@@ -1,0 +1,184 @@
+#include "signature_checks.h"
+
+#include <inttypes.h>
+
+#include <algorithm>
+
+#include "error.h"
+
+namespace heddle {
+namespace {
+
+bool isAbsent(const Tensor& tensor) { return tensor.rank < 0; }
+
+[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
+                       const std::string& found) {
+  throw Error(ErrorCode::kShape, "node %" PRId64 " (%s): %s: expected %s, found %s", view.node,
+              view.kernel, what, expected.c_str(), found.c_str());
+}
+
+// A dim that has to be a number in the plan: heads are cut out of it.
+int64_t columns(const NodeView& view, const char* name, const Tensor& tensor) {
+  const int64_t dim = tensor.dims[tensor.rank - 1];
+  if (dim < 1) fail(view, name, "a constant number of columns, at least 1", dimsText(tensor));
+  return dim;
+}
+
+// ints of both attention kernels.
+enum { kHeads = 0, kKeyHeads = 1, kBiasKind = 4 };
+// Inputs after the key and, in `attention`, the value.
+enum { kQuerySegments = 0, kKeySegments, kQueryPositions, kKeyPositions, kBias, kPairs };
+
+void checkHeads(const NodeView& view, const Tensor& bias) {
+  const int64_t heads = view.ints[kHeads], keyHeads = view.ints[kKeyHeads];
+  if (heads % keyHeads != 0) {
+    fail(view, "G", "a divisor of H = " + std::to_string(heads), std::to_string(keyHeads));
+  }
+  const int64_t q = columns(view, "q", view.inputs[0]);
+  if (q % heads != 0) {
+    fail(view, "q", "columns divisible by H = " + std::to_string(heads), dimsText(view.inputs[0]));
+  }
+  const int64_t k = columns(view, "k", view.inputs[1]);
+  if (k != q / heads * keyHeads) {
+    fail(view, "k", std::to_string(q / heads * keyHeads) + " columns", dimsText(view.inputs[1]));
+  }
+  const int64_t kind = view.ints[kBiasKind];
+  if (isAbsent(bias)) {
+    if (kind != 0) fail(view, "bias", "a tensor for biasKind " + std::to_string(kind), "none");
+    return;
+  }
+  const int64_t* dims = bias.dims;
+  const bool fits = kind == 1   ? bias.rank == 2 && dims[0] == heads && dims[1] % 2 == 1
+                    : kind == 2 ? bias.rank == 3 && (dims[0] == heads || dims[0] == 1)
+                                : false;
+  if (!fits) {
+    fail(view, "bias",
+         kind == 1   ? "[H, odd]"
+         : kind == 2 ? "[H or 1, P, P']"
+                     : "none",
+         dimsText(bias));
+  }
+}
+
+// A dense bias is read at positions: each must lie inside it. Without positions, rows count from 0
+// in each segment.
+void checkDense(const NodeView& view, const char* name, const Tensor& positions,
+                const Tensor& segments, int64_t limit) {
+  const Tensor& source = isAbsent(positions) ? segments : positions;
+  const int32_t* values = static_cast<const int32_t*>(source.data);
+  int64_t largest = -1;
+  for (int64_t i = isAbsent(positions) ? 1 : 0; i < source.dims[0]; ++i) {
+    const int64_t position = isAbsent(positions) ? values[i] - values[i - 1] - 1 : values[i];
+    largest = std::max(largest, position);
+  }
+  if (largest < limit) return;
+  throw Error(ErrorCode::kInput,
+              "node %" PRId64 " (%s): %s: expected positions below %" PRId64
+              ", the size of the bias, found %" PRId64,
+              view.node, view.kernel, name, limit, largest);
+}
+
+void checkBiasRun(const NodeView& view, const Tensor* tail) {
+  if (view.ints[kBiasKind] != 2) return;
+  const Tensor& bias = tail[kBias];
+  checkDense(view, "queryPositions", tail[kQueryPositions], tail[kQuerySegments], bias.dims[1]);
+  checkDense(view, "keyPositions", tail[kKeyPositions], tail[kKeySegments], bias.dims[2]);
+}
+
+}  // namespace
+
+void checkMatmul(const NodeView& view) {
+  const bool transposeA = view.ints[0] != 0, transposeB = view.ints[1] != 0;
+  const Tensor &a = view.inputs[0], &b = view.inputs[1], &out = view.outputs[0];
+  if (a.dims[transposeA ? 0 : 1] != b.dims[transposeB ? 1 : 0]) {
+    fail(view, "b", "the inner dim of a " + dimsText(a), dimsText(b));
+  }
+  if (out.dims[0] != a.dims[transposeA ? 1 : 0] || out.dims[1] != b.dims[transposeB ? 0 : 1]) {
+    fail(view, "output", "the outer dims of " + dimsText(a) + " and " + dimsText(b), dimsText(out));
+  }
+}
+
+void checkAttention(const NodeView& view) {
+  checkHeads(view, view.inputs[3 + kBias]);
+  const int64_t heads = view.ints[kHeads], keyHeads = view.ints[kKeyHeads];
+  const int64_t v = columns(view, "v", view.inputs[2]);
+  if (v % keyHeads != 0) {
+    fail(view, "v", "columns divisible by G = " + std::to_string(keyHeads),
+         dimsText(view.inputs[2]));
+  }
+  if (columns(view, "output", view.outputs[0]) != v / keyHeads * heads) {
+    fail(view, "output", std::to_string(v / keyHeads * heads) + " columns",
+         dimsText(view.outputs[0]));
+  }
+}
+
+void checkAttentionWeights(const NodeView& view) {
+  checkHeads(view, view.inputs[2 + kBias]);
+  if (view.outputs[0].dims[0] != view.ints[kHeads]) {
+    fail(view, "output", std::to_string(view.ints[kHeads]) + " rows", dimsText(view.outputs[0]));
+  }
+}
+
+void checkRelativeBias(const NodeView& view) {
+  const bool bidirectional = view.ints[0] != 0;
+  const Tensor& table = view.inputs[0];
+  const Tensor& out = view.outputs[0];
+  const int64_t buckets = table.dims[0];
+  const int64_t least = bidirectional ? 4 : 2;
+  if (buckets < least || buckets % least != 0) {
+    fail(view, "table", "a multiple of " + std::to_string(least) + " buckets", dimsText(table));
+  }
+  const int64_t exact = bidirectional ? buckets / 4 : buckets / 2;
+  if (view.ints[1] <= exact) {
+    fail(view, "maxDistance", "more than " + std::to_string(exact), std::to_string(view.ints[1]));
+  }
+  if (out.dims[0] != table.dims[1] || out.dims[1] < 1 || out.dims[1] % 2 != 1) {
+    fail(view, "output", "[H, odd] of the table's H columns", dimsText(out));
+  }
+}
+
+void checkBroadcast(const NodeView& view) {
+  const Tensor &a = view.inputs[0], &b = view.inputs[1];
+  bool same = a.rank == b.rank;
+  for (int i = 0; same && i < a.rank; ++i) same = a.dims[i] == b.dims[i];
+  const bool row = a.rank > 0 && b.rank == 1 && b.dims[0] == a.dims[a.rank - 1];
+  if (!same && !row) fail(view, "b", "the dims of a " + dimsText(a) + " or its last", dimsText(b));
+}
+
+void checkAppend(const NodeView& view) {
+  const int64_t rows = view.inputs[0].dims[0], capacity = view.outputs[0].dims[0];
+  if (rows > capacity) {
+    fail(view, "source", "at most " + std::to_string(capacity) + " rows", dimsText(view.inputs[0]));
+  }
+}
+
+void checkAttentionRun(const NodeView& view) { checkBiasRun(view, view.inputs + 3); }
+
+void checkAttentionWeightsRun(const NodeView& view) {
+  const Tensor* tail = view.inputs + 2;
+  checkBiasRun(view, tail);
+  const int32_t* queries = static_cast<const int32_t*>(tail[kQuerySegments].data);
+  const int32_t* keys = static_cast<const int32_t*>(tail[kKeySegments].data);
+  const int32_t* pairs = static_cast<const int32_t*>(tail[kPairs].data);
+  for (int64_t s = 0; s + 1 < tail[kPairs].dims[0]; ++s) {
+    const int64_t product =
+        static_cast<int64_t>(queries[s + 1] - queries[s]) * (keys[s + 1] - keys[s]);
+    if (pairs[s + 1] - pairs[s] == product) continue;
+    throw Error(ErrorCode::kInput,
+                "node %" PRId64 " (%s): pairs[%" PRId64 "]: expected %" PRId64
+                " more than the one before, queries times keys, found %" PRId32,
+                view.node, view.kernel, s + 1, product, pairs[s + 1] - pairs[s]);
+  }
+}
+
+void checkAppendRun(const NodeView& view) {
+  const int64_t at = static_cast<const int32_t*>(view.inputs[1].data)[0];
+  const int64_t last = view.outputs[0].dims[0] - view.inputs[0].dims[0];
+  if (at <= last) return;
+  throw Error(ErrorCode::kInput,
+              "node %" PRId64 " (%s): at: expected at most %" PRId64
+              ", to leave room for the source, found %" PRId64,
+              view.node, view.kernel, last, at);
+}
+
+}  // namespace heddle

@@ -1,0 +1,19 @@
+// The rules of single kernels that the notation of signatures.h cannot say.
+#pragma once
+
+#include "signatures.h"
+
+namespace heddle {
+
+void checkMatmul(const NodeView& view);
+void checkAttention(const NodeView& view);
+void checkAttentionWeights(const NodeView& view);
+void checkRelativeBias(const NodeView& view);
+void checkBroadcast(const NodeView& view);
+void checkAppend(const NodeView& view);
+
+void checkAttentionRun(const NodeView& view);
+void checkAttentionWeightsRun(const NodeView& view);
+void checkAppendRun(const NodeView& view);
+
+}  // namespace heddle

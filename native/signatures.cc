@@ -1,0 +1,205 @@
+#include "signatures.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "signature_checks.h"
+
+namespace heddle {
+namespace {
+
+// Every integer of this size is exact in float32, and sums of two do not overflow int32.
+#define POSITIONS "index<16777216>"
+
+constexpr IntRange kActivation = {"activation", 0, 7};
+constexpr int64_t kAnyLimit = int64_t{1} << 31;
+
+struct Line {
+  const char* kernel;
+  const char* operands;
+  std::vector<IntRange> ints;
+  std::vector<const char*> floats;
+  bool inPlace = false;
+  NodeCheck onCreate = nullptr;
+  NodeCheck onRun = nullptr;
+};
+
+const std::vector<IntRange> kAttentionInts = {{"H", 1, 1 << 20},
+                                              {"G", 1, 1 << 20},
+                                              {"left", -1, kAnyLimit},
+                                              {"right", -1, kAnyLimit},
+                                              {"biasKind", 0, 2}};
+
+// clang-format off
+const Line kLines[] = {
+  {"linear", "x f32[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
+   {kActivation, {"roundInputs", 0, 1}}, {}},
+  {"matmul", "a f32[A,B], b f32[C,D] -> f32[M,N]",
+   {{"transposeA", 0, 1}, {"transposeB", 0, 1}}, {}, false, checkMatmul},
+  {"attention",
+   "q f32[Q,D], k f32[K,E], v f32[K,F], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
+   "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?] -> f32[Q,O]",
+   kAttentionInts, {"scale", "softCap"}, false, checkAttention, checkAttentionRun},
+  {"attentionWeights",
+   "q f32[Q,D], k f32[K,E], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
+   "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?], "
+   "pairs offsets<P>[S+1] -> f32[H,P]",
+   kAttentionInts, {"scale", "softCap"}, false, checkAttentionWeights, checkAttentionWeightsRun},
+  {"relativeBias", "table f32[B,H] -> f32[H,W]",
+   {{"bidirectional", 0, 1}, {"maxDistance", 1, 1 << 24}}, {}, false, checkRelativeBias},
+  {"layerNorm", "x f32[R,C], gamma? f32[C], beta? f32[C] -> f32[R,C]", {}, {"epsilon"}},
+  {"rmsNorm", "x f32[R,C], gamma? f32[C] -> f32[R,C]", {}, {"epsilon", "offset"}},
+  {"activation", "x f32[*] -> f32[*]", {kActivation}, {}, true},
+  {"add", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
+  {"multiply", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
+  {"scale", "x f32[*] -> f32[*]", {}, {"scale", "shift"}, true},
+  {"embedding", "table any[V,C], ids index<V>[R], residual? f32[R,C] -> f32[R,C]", {}, {"scale"}},
+  {"softmax", "x f32[R,C] -> f32[R,C]", {}, {"t"}},
+  {"pool", "x f32[R,C], segments offsets<R>[S+1] -> f32[S,C]", {{"mode", 0, 5}}, {}},
+  {"l2Normalize", "x f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
+  {"assign", "source f32[*] -> state[*]", {}, {}},
+  {"append", "source f32[R,C], at index<2147483647>[1] -> state[T,C]", {}, {}, false, checkAppend, checkAppendRun},
+};
+// clang-format on
+
+// Reads the notation above. A mistake in it is a mistake in this file: any test that loads the
+// table finds it.
+class Parser {
+ public:
+  explicit Parser(const char* text) : at_(text) {}
+
+  void parse(std::vector<OperandPattern>* inputs, std::vector<OperandPattern>* outputs) {
+    do {
+      inputs->push_back(operand(word()));
+    } while (accept(','));
+    expect('-');
+    expect('>');
+    outputs->push_back(operand("output"));
+    if (*at_) fail();
+  }
+
+ private:
+  OperandPattern operand(const std::string& name) {
+    OperandPattern pattern;
+    pattern.name = name;
+    pattern.optional = accept('?');
+    const std::string type = word();
+    if (type == "f32")
+      pattern.type = OperandType::kFloat32;
+    else if (type == "any")
+      pattern.type = OperandType::kAnyFloat;
+    else if (type == "packed")
+      pattern.type = OperandType::kPacked;
+    else if (type == "index")
+      pattern.type = OperandType::kIndex;
+    else if (type == "offsets")
+      pattern.type = OperandType::kOffsets;
+    else if (type == "state")
+      pattern.type = OperandType::kState;
+    else
+      fail();
+    if (accept('<')) {
+      if (*at_ >= '0' && *at_ <= '9')
+        pattern.bound = number();
+      else
+        pattern.boundLetter = letter();
+      expect('>');
+    }
+    expect('[');
+    if (accept('*'))
+      pattern.sameShape = true;
+    else if (accept('?'))
+      pattern.anyShape = true;
+    else
+      dims(&pattern);
+    expect(']');
+    return pattern;
+  }
+
+  void dims(OperandPattern* pattern) {
+    do {
+      // The one constant dim there is: [1].
+      if (accept('1')) {
+        pattern->dims.push_back({-1, 0});
+        continue;
+      }
+      DimPattern dim = {letter(), 0};
+      if (accept('+')) {
+        expect('1');
+        dim.plus = 1;
+      }
+      pattern->dims.push_back(dim);
+    } while (accept(','));
+  }
+
+  int letter() {
+    skip();
+    if (*at_ < 'A' || *at_ > 'Z') fail();
+    return *at_++ - 'A';
+  }
+
+  int64_t number() {
+    int64_t value = 0;
+    while (*at_ >= '0' && *at_ <= '9') value = value * 10 + (*at_++ - '0');
+    return value;
+  }
+
+  std::string word() {
+    skip();
+    std::string result;
+    while ((*at_ >= 'a' && *at_ <= 'z') || (*at_ >= 'A' && *at_ <= 'Z') ||
+           (*at_ >= '0' && *at_ <= '9'))
+      result += *at_++;
+    if (result.empty()) fail();
+    return result;
+  }
+
+  void skip() {
+    while (*at_ == ' ') ++at_;
+  }
+  bool accept(char c) {
+    skip();
+    if (*at_ != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) fail();
+  }
+  [[noreturn]] void fail() const {
+    throw Error(ErrorCode::kEngine, "signatures.cc: cannot read the notation at '%s'", at_);
+  }
+
+  const char* at_;
+};
+
+std::vector<Signature> parseLines() {
+  std::vector<Signature> signatures;
+  for (const Line& line : kLines) {
+    Signature signature = {line.kernel,   {},        {}, line.ints, line.floats, line.inPlace,
+                           line.onCreate, line.onRun};
+    Parser(line.operands).parse(&signature.inputs, &signature.outputs);
+    signatures.push_back(std::move(signature));
+  }
+  return signatures;
+}
+
+const std::vector<Signature>& all() {
+  static const std::vector<Signature> signatures = parseLines();
+  return signatures;
+}
+
+}  // namespace
+
+const Signature* findSignature(const char* kernel) {
+  for (const Signature& signature : all()) {
+    if (strcmp(signature.kernel, kernel) == 0) return &signature;
+  }
+  return nullptr;
+}
+
+int signatureCount() { return static_cast<int>(all().size()); }
+
+const Signature& signatureAt(int index) { return all()[static_cast<size_t>(index)]; }
+
+}  // namespace heddle

@@ -1,0 +1,108 @@
+#include "state.h"
+
+#include <string.h>
+
+#include <utility>
+
+namespace heddle {
+
+StateCounters& stateCounters() {
+  // Never destroyed: states may outlive static objects.
+  static StateCounters* counters = new StateCounters;
+  return *counters;
+}
+
+Storage::Storage(DType dtype, int rank, const int64_t* dims, bool shared)
+    : dtype(dtype), rank(rank), shared(shared) {
+  for (int i = 0; i < rank; ++i) this->dims[i] = dims[i];
+}
+
+Storage::~Storage() { count(-bytes()); }
+
+int64_t Storage::elements() const {
+  int64_t product = 1;
+  for (int i = 0; i < rank; ++i) product *= dims[i];
+  return product;
+}
+
+void Storage::count(int64_t bytes) { stateCounters().bytes += bytes; }
+
+void Storage::setPlain(AlignedBuffer plain) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  plain_ = std::move(plain);
+  count(plain_.bytes());
+}
+
+void Storage::packFrom(const void* source, bool transposed, const Packing& packing,
+                       Workers workers) {
+  PackedMatrix matrix = {nullptr, dtype, dims[0], dims[1], packing.panel};
+  AlignedBuffer data(packing.bytes(dtype, matrix.n, matrix.k));
+  matrix.data = data.data();
+  workers.team.run(workers.threads, [&](int thread, int threads) {
+    packing.pack(&matrix, source, transposed, thread, threads);
+  });
+  stateCounters().packs += 1;
+  std::lock_guard<std::mutex> lock(mutex_);
+  packedData_ = std::move(data);
+  packed_ = matrix;
+  count(packedData_.bytes());
+}
+
+void Storage::needPlain(const Packing& packing) {
+  if (plain_.data()) return;
+  AlignedBuffer data(plainBytes());
+  packing.unpack(&packed_, data.data());
+  setPlain(std::move(data));
+}
+
+void Storage::needPacked(const Packing& packing, Workers workers) {
+  if (!packedData_.data()) packFrom(plain_.data(), false, packing, workers);
+}
+
+void Storage::dropPacked() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  count(-packedData_.bytes());
+  AlignedBuffer dropped = std::move(packedData_);
+  packed_ = {};
+}
+
+void Storage::read(void* target, const Packing& packing) const {
+  if (plainBytes() == 0) return;  // then `target` may be null
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (plain_.data()) {
+    memcpy(target, plain_.data(), static_cast<size_t>(plainBytes()));
+  } else {
+    packing.unpack(&packed_, target);
+  }
+}
+
+State::State(std::shared_ptr<Storage> storage)
+    : storage_(std::move(storage)),
+      dtype_(storage_->dtype),
+      rank_(storage_->rank),
+      elements_(storage_->elements()),
+      bytes_(storage_->bytes()) {
+  for (int i = 0; i < rank_; ++i) dims_[i] = storage_->dims[i];
+  stateCounters().states += 1;
+}
+
+State::~State() { stateCounters().states -= 1; }
+
+void State::read(void* target, const Packing& packing) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  storage_->read(target, packing);
+}
+
+void State::prepareToWrite(const Packing& packing) {
+  if (!storage_->shared) {
+    storage_->needPlain(packing);
+    return;
+  }
+  auto own = std::make_shared<Storage>(dtype_, rank_, dims_, false);
+  AlignedBuffer data(own->plainBytes());
+  storage_->read(data.data(), packing);
+  own->setPlain(std::move(data));
+  storage_ = std::move(own);
+}
+
+}  // namespace heddle
