@@ -1,0 +1,65 @@
+import { nativeDTypes } from '../native.js';
+import { planArena } from './memory.js';
+import type { Program } from './program.js';
+import { ruleOf } from './rules.js';
+
+/** Words of native/plan_format.h. */
+const magic = 0x314e4c5044444548n;
+const kinds = { arena: 0, input: 1, output: 2, state: 3 } as const;
+
+/**
+ * Encodes a program for the engine: lowers its ops to kernel calls and places its values in an arena.
+ *
+ * @param capacities the most that a run may give each symbol.
+ * @param kernels names of the engine's kernels; an index is a kernel's id.
+ */
+export function encode(
+  program: Program,
+  capacities: readonly number[],
+  kernels: readonly string[],
+): BigInt64Array {
+  const bytesOf = (value: number): number => {
+    const { shape } = program.values[value];
+    return shape.reduce((product, dim) => product * (dim < 0 ? capacities[-1 - dim] : dim), 4);
+  };
+  const arena = planArena(program, bytesOf);
+  const words: (number | bigint)[] = [];
+  const stateCount = program.values.filter((value) => value.source.kind === 'state').length;
+  const outputIndex = new Map(program.outputs.map((output, i) => [output.value, i]));
+
+  words.push(magic, program.symbols.length, program.values.length, program.nodes.length);
+  words.push(stateCount, program.inputs.length, program.outputs.length, arena.bytes);
+  words.push(...capacities);
+  program.values.forEach(({ source, dtype, shape }, value) => {
+    const output = outputIndex.get(value);
+    if (source.kind === 'state') words.push(kinds.state, nativeDTypes.indexOf(dtype), source.state);
+    else if (source.kind === 'input')
+      words.push(kinds.input, nativeDTypes.indexOf(dtype), source.input);
+    else if (output !== undefined) words.push(kinds.output, nativeDTypes.indexOf(dtype), output);
+    else words.push(kinds.arena, nativeDTypes.indexOf(dtype), arena.offsets[value] ?? -1);
+    words.push(shape.length, ...shape);
+  });
+  for (const node of program.nodes) {
+    const operands = node.operands.map((operand) => {
+      const value = program.values[operand];
+      return value && { ...value, isState: value.source.kind === 'state' };
+    });
+    const rule = ruleOf(node.op);
+    const call = rule.lower(node.attributes, operands);
+    const kernel = kernels.indexOf(call.kernel);
+    if (kernel < 0)
+      throw new Error(`the addon has no kernel '${call.kernel}', which the op '${node.op}' needs`);
+    const order = call.operands ?? rule.operands.map((_, i) => i);
+    const inputs = order.map((i) => node.operands[i] ?? -1);
+    words.push(kernel, inputs.length, 1, call.ints.length, call.floats.length);
+    words.push(...inputs, node.result, ...call.ints, ...call.floats.map(floatBits));
+  }
+  return BigInt64Array.from(words, BigInt);
+}
+
+const floatView = new DataView(new ArrayBuffer(8));
+
+function floatBits(value: number): bigint {
+  floatView.setFloat64(0, value);
+  return floatView.getBigInt64(0);
+}

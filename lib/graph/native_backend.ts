@@ -1,0 +1,116 @@
+import { type ErrorCode, HeddleError } from '../errors.js';
+import type { NativeAddon, NativeForm, NativeState } from '../native.js';
+import type { Backend, BackendPlan, RunOptions } from './backend.js';
+import { encode } from './encode.js';
+import { fuse } from './fuse.js';
+import type { Program } from './program.js';
+import type { State } from './state.js';
+
+/** The engine of native/: fuses, lowers and encodes programs, and keeps states in native memory. */
+export class NativeBackend implements Backend {
+  readonly name = 'native';
+  private readonly kernels: readonly string[];
+
+  constructor(readonly addon: NativeAddon) {
+    this.kernels = addon.kernels();
+  }
+
+  async load(state: State, form: NativeForm): Promise<void> {
+    if (state.copyOn(this)) return;
+    const { source, dtype, shape } = state;
+    const copy =
+      source.kind === 'file'
+        ? await typed(this.addon.loadState(source.range, dtype, form))
+        : typedNow(() =>
+            this.addon.createState(dtype, [...shape], source.kind === 'data' ? source.data : null),
+          );
+    if (state.copyOn(this)) copy.release();
+    else state.keepCopy(this, copy);
+  }
+
+  async read(state: State): Promise<Float32Array | Int32Array | Uint16Array> {
+    await this.load(state, 'plain');
+    return typedNow(() => (state.copyOn(this) as NativeState).read());
+  }
+
+  async compile(
+    program: Program,
+    capacities: readonly number[],
+    states: readonly State[],
+  ): Promise<BackendPlan> {
+    const fused = fuse(program);
+    const packed = packedStates(fused);
+    await Promise.all(
+      states.map((state, i) => this.load(state, packed.has(i) ? 'packed' : 'plain')),
+    );
+    const words = encode(fused, capacities, this.kernels);
+    const copies = states.map((state) => state.copyOn(this) as NativeState);
+    const plan = typedNow(() => this.addon.createPlan(words, copies));
+    const run = async (
+      sizes: readonly number[],
+      inputs: readonly (Float32Array | Int32Array)[],
+      { signal, profile }: RunOptions = {},
+    ): Promise<Float32Array[]> => {
+      signal?.throwIfAborted();
+      const cancel = signal ? this.addon.createCancel() : null;
+      const onAbort = (): void => cancel?.cancel();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        return await typed(this.addon.run(plan, [...sizes], [...inputs], cancel, profile ?? null));
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw error;
+      } finally {
+        signal?.removeEventListener('abort', onAbort);
+      }
+    };
+    return {
+      nodes: fused.nodes.map(({ op, name }) => ({ op, name })),
+      arenaBytes: plan.arenaBytes,
+      run,
+      dispose: () => plan.release(),
+    };
+  }
+}
+
+/** Numbers of the states that are only read as weights of `linear`, and so are kept packed. */
+function packedStates(program: Program): Set<number> {
+  const packed = new Set<number>();
+  for (const node of program.nodes) {
+    const weight = program.values[node.operands[1] ?? -1];
+    if (node.op === 'linear' && weight?.source.kind === 'state') packed.add(weight.source.state);
+  }
+  for (const node of program.nodes) {
+    node.operands.forEach((operand, i) => {
+      const source = program.values[operand]?.source;
+      if (source?.kind === 'state' && !(node.op === 'linear' && i === 1))
+        packed.delete(source.state);
+    });
+  }
+  return packed;
+}
+
+/** Gives errors of the addon, which carry a code, the library's own class. */
+function asHeddleError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof HeddleError) return error;
+  const code = (error as { code?: string }).code;
+  return code?.startsWith('ERR_')
+    ? new HeddleError(code as ErrorCode, error.message, { cause: error })
+    : error;
+}
+
+async function typed<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw asHeddleError(error);
+  }
+}
+
+function typedNow<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw asHeddleError(error);
+  }
+}

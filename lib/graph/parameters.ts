@@ -1,0 +1,88 @@
+import { HeddleError } from '../errors.js';
+import type { Backend } from './backend.js';
+import type { State } from './state.js';
+import { stateTensor, type Tensor } from './tensor.js';
+
+/**
+ * What a parameter is for, which decides how it may be stored: the weight of `linear` is packed, and it and the rows of an
+ * `embedding` may be half precision; a `vector` (bias, gain, small table) is float32.
+ */
+export type ParameterRole = 'linear' | 'embedding' | 'vector';
+
+/** How fresh parameters are filled: uniform in ±bound, normal with a deviation, or one value. */
+export type Initialization =
+  | { kind: 'uniform'; bound: number }
+  | { kind: 'normal'; deviation: number }
+  | { kind: 'constant'; value: number };
+
+/** Where parameters come from: a checkpoint's tensors by name, or random numbers. */
+export interface ParameterSource {
+  has(name: string): boolean;
+  /** Throws HeddleError where there is no such tensor or its shape is another. */
+  create(name: string, shape: readonly number[], role: ParameterRole, init: Initialization): State;
+}
+
+export interface LoadOptions {
+  signal?: AbortSignal | undefined;
+  /** Called as parameters arrive, with the bytes read so far and in all. */
+  onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
+}
+
+/** The parameters of one model, by name: each is made once, however many layers use it. */
+export class Parameters {
+  private readonly states = new Map<string, { state: State; role: ParameterRole }>();
+
+  constructor(private readonly source: ParameterSource) {}
+
+  has(name: string): boolean {
+    return this.source.has(name);
+  }
+
+  get(name: string, shape: readonly number[], role: ParameterRole, init: Initialization): Tensor {
+    let entry = this.states.get(name);
+    if (!entry) {
+      entry = { state: this.source.create(name, shape, role, init), role };
+      this.states.set(name, entry);
+    } else if (entry.role !== role) {
+      entry.role = 'embedding'; // used in more than one way: keep it as it is stored
+    }
+    if (String(entry.state.shape) !== String(shape)) {
+      throw new HeddleError(
+        'ERR_SHAPE',
+        `${name}: expected [${shape.join(', ')}], found [${entry.state.shape.join(', ')}]`,
+        { where: name },
+      );
+    }
+    return stateTensor(entry.state);
+  }
+
+  *[Symbol.iterator](): IterableIterator<State> {
+    for (const { state } of this.states.values()) yield state;
+  }
+
+  /** Number of parameters. */
+  get count(): number {
+    let sum = 0;
+    for (const state of this) sum += state.shape.reduce((product, dim) => product * dim, 1);
+    return sum;
+  }
+
+  /** Reads all of them into the backend's memory, one after the other: at most one is held twice. */
+  async load(backend: Backend, { signal, onProgress }: LoadOptions = {}): Promise<void> {
+    const sizeOf = (state: State): number =>
+      state.shape.reduce((product, dim) => product * dim, state.dtype === 'float32' ? 4 : 2);
+    let total = 0;
+    for (const state of this) total += sizeOf(state);
+    let loaded = 0;
+    for (const { state, role } of this.states.values()) {
+      signal?.throwIfAborted();
+      await backend.load(state, role === 'linear' ? 'packed' : 'plain');
+      loaded += sizeOf(state);
+      onProgress?.({ loaded, total });
+    }
+  }
+
+  dispose(): void {
+    for (const state of this) state.dispose();
+  }
+}

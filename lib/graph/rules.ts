@@ -1,0 +1,92 @@
+import type { NativeDType } from '../native.js';
+import type { Shape } from './shape.js';
+
+/** Shape and dtype of one operand, as known while tracing. */
+export interface Operand {
+  readonly shape: Shape;
+  readonly dtype: NativeDType;
+}
+
+/** An operand of the float64 backend: floats as Float64Array, indices as Int32Array. */
+export interface ReferenceTensor {
+  readonly shape: readonly number[];
+  readonly data: Float64Array | Int32Array;
+}
+
+/** An operand with its actual sizes, for counting work; `data` where the counts depend on indices. */
+export interface CostOperand {
+  readonly shape: readonly number[];
+  readonly dtype: NativeDType;
+  readonly data?: Int32Array | undefined;
+}
+
+export interface Cost {
+  /** Floating-point operations; a multiply-add counts as two. */
+  readonly flops: number;
+  /** Bytes read and written if nothing stays in a cache. */
+  readonly bytes: number;
+}
+
+/** A node as native/kernels/README.md describes it. */
+export interface KernelCall {
+  readonly kernel: string;
+  /** Which operands of the op the kernel takes, in its order; left out: all, as they are. */
+  readonly operands?: readonly number[];
+  readonly ints: readonly number[];
+  readonly floats: readonly number[];
+}
+
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/**
+ * Everything the library knows about one operation. The files of lib/ops register one of these for each op.
+ * An optional operand that was not given is `undefined` in every list of operands.
+ */
+export interface OpRule<A extends Attributes = Attributes> {
+  readonly name: string;
+  /** Names of the operands, for messages; `?` at the end marks an optional one. */
+  readonly operands: readonly string[];
+  /** Shape and dtype of the result. Throws HeddleError where operands do not fit. */
+  infer(operands: readonly (Operand | undefined)[], attributes: A): Operand;
+  /** The definition of the op, in float64: the oracle of its tests and the fallback backend. `output.data` is zeros. */
+  reference(
+    operands: readonly ReferenceTensor[],
+    attributes: A,
+    output: { readonly shape: readonly number[]; readonly data: Float64Array },
+  ): void;
+  lower(attributes: A, operands: readonly (LoweredOperand | undefined)[]): KernelCall;
+  cost(operands: readonly CostOperand[], attributes: A, output: CostOperand): Cost;
+  /** Index of the operand, always a state, that the op writes; its result is that state, changed. */
+  readonly writes?: number;
+}
+
+/** An operand as `lower` sees it; a negative dim is a symbol. */
+export interface LoweredOperand {
+  readonly shape: readonly number[];
+  readonly dtype: NativeDType;
+  readonly isState: boolean;
+}
+
+const rules = new Map<string, OpRule>();
+
+export function registerOp<A extends Attributes>(rule: OpRule<A>): OpRule<A> {
+  rules.set(rule.name, rule as unknown as OpRule);
+  return rule;
+}
+
+export function ruleOf(name: string): OpRule {
+  const rule = rules.get(name);
+  if (!rule) throw new Error(`no rule is registered for the op '${name}'`);
+  return rule;
+}
+
+export function registeredOps(): readonly string[] {
+  return [...rules.keys()];
+}
+
+/** Bytes of an operand that is read or written once. */
+export function bytesOf(operand: CostOperand | undefined): number {
+  if (!operand) return 0;
+  const size = operand.dtype === 'float16' || operand.dtype === 'bfloat16' ? 2 : 4;
+  return operand.shape.reduce((product, dim) => product * dim, size);
+}
