@@ -1,0 +1,36 @@
+import { bytesOf, registerOp } from '../graph/rules.js';
+import { record, type Tensor } from '../graph/tensor.js';
+import { anyFloat, checkIndices, dims, expectFloat32, expectInt32 } from './operands.js';
+
+const rule = registerOp<{ scale: number }>({
+  name: 'embedding',
+  operands: ['table', 'ids', 'residual?'],
+  infer([table, ids, residual]) {
+    const [, columns] = dims(anyFloat(table, 'table'), 'table', ['entries', 'columns']);
+    const rows = ids?.shape[0] ?? 0;
+    expectInt32(ids, 'ids', [rows]);
+    expectFloat32(residual, 'residual', [rows, columns]);
+    return { shape: [rows, columns], dtype: 'float32' };
+  },
+  reference([table, ids, residual], { scale }, { shape, data }) {
+    const columns = shape[1];
+    checkIndices(ids, table.shape[0], 'ids').forEach((id, row) => {
+      for (let i = 0; i < columns; i++) {
+        const at = row * columns + i;
+        data[at] = table.data[id * columns + i] * scale + (residual?.data[at] ?? 0);
+      }
+    });
+  },
+  lower: ({ scale }) => ({ kernel: 'embedding', ints: [], floats: [scale] }),
+  cost: ([, ids, residual], _, output) => ({
+    flops: 0,
+    bytes: 2 * bytesOf(output) + bytesOf(ids) + bytesOf(residual),
+  }),
+});
+
+/**
+ * Rows of a table: y[r] = table[ids[r]]·scale. table: [entries, columns], float32, float16 or bfloat16; ids: int32 [rows],
+ * a run-time input; an id outside the table is ERR_INPUT.
+ */
+export const embedding = (table: Tensor, ids: Tensor, { scale = 1 } = {}): Tensor =>
+  record(rule, [table, ids], { scale });

@@ -1,0 +1,115 @@
+import { mismatch } from '../errors.js';
+import { roundToBfloat16 } from '../graph/half_precision.js';
+import { bytesOf, registerOp } from '../graph/rules.js';
+import { record, type Tensor } from '../graph/tensor.js';
+import { type Activation, activate, activations } from './activation.js';
+import { add } from './elementwise.js';
+import { anyFloat, dims, expectFloat32, fixed, float32 } from './operands.js';
+
+/** `bfloat16`: x is rounded to bfloat16 before it is multiplied. Sums are float32 in both. */
+export type Compute = 'float32' | 'bfloat16';
+
+type LinearAttributes = { activation: Activation; compute: Compute };
+
+const linearRule = registerOp<LinearAttributes>({
+  name: 'linear',
+  operands: ['x', 'weight', 'bias?', 'residual?'],
+  infer([x, weight, bias, residual]) {
+    const [rows, k] = dims(float32(x, 'x'), 'x', ['rows', 'in']);
+    const [n, inWidth] = dims(anyFloat(weight, 'weight'), 'weight', ['out', 'in']);
+    if (k !== inWidth) throw mismatch('ERR_SHAPE', 'x', `${inWidth} columns`, `${k}`);
+    expectFloat32(bias, 'bias', [n]);
+    expectFloat32(residual, 'residual', [rows, n]);
+    return { shape: [rows, fixed(n, 'weight')], dtype: 'float32' };
+  },
+  reference([x, weight, bias, residual], { activation, compute }, { shape, data }) {
+    const [rows, n] = shape;
+    const k = x.shape[1];
+    const input = compute === 'bfloat16' ? x.data.map(roundToBfloat16) : x.data;
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < n; column++) {
+        let sum = bias?.data[column] ?? 0;
+        for (let i = 0; i < k; i++) {
+          sum += input[row * k + i] * weight.data[column * k + i];
+        }
+        const at = row * n + column;
+        data[at] = activate(activation, sum) + (residual?.data[at] ?? 0);
+      }
+    }
+  },
+  lower: ({ activation, compute }) => ({
+    kernel: 'linear',
+    ints: [activations.indexOf(activation), compute === 'bfloat16' ? 1 : 0],
+    floats: [],
+  }),
+  cost: ([x, weight, bias, residual], _, output) => ({
+    flops: 2 * output.shape[0] * weight.shape[0] * weight.shape[1],
+    bytes: [x, weight, bias, residual, output].reduce((sum, operand) => sum + bytesOf(operand), 0),
+  }),
+});
+
+/**
+ * y = x·Wᵀ + bias. x: float32 [rows, in]; weight: [out, in], float32, float16 or bfloat16; bias: float32 [out].
+ * A weight that is a state is packed once; one that is computed or given with the graph is multiplied as it is.
+ */
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  { compute = 'float32' }: { compute?: Compute } = {},
+): Tensor {
+  if (weight.source.kind === 'state') {
+    return record(linearRule, [x, weight, bias], { activation: 'none', compute });
+  }
+  const product = matmul(x, weight, { transposeB: true });
+  return bias ? add(product, bias) : product;
+}
+
+type MatmulAttributes = { transposeA: boolean; transposeB: boolean };
+
+const matmulRule = registerOp<MatmulAttributes>({
+  name: 'matmul',
+  operands: ['a', 'b'],
+  infer([a, b], { transposeA, transposeB }) {
+    const [a0, a1] = dims(float32(a, 'a'), 'a', ['rows', 'inner']);
+    const [b0, b1] = dims(float32(b, 'b'), 'b', ['inner', 'columns']);
+    const [m, k] = transposeA ? [a1, a0] : [a0, a1];
+    const [inner, n] = transposeB ? [b1, b0] : [b0, b1];
+    if (k !== inner)
+      throw mismatch('ERR_SHAPE', 'a·b', `inner sizes that agree`, `${k} and ${inner}`);
+    return { shape: [m, n], dtype: 'float32' };
+  },
+  reference([a, b], { transposeA, transposeB }, { shape, data }) {
+    const [m, n] = shape;
+    const k = a.shape[transposeA ? 0 : 1];
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++) {
+        let sum = 0;
+        for (let i = 0; i < k; i++) {
+          sum +=
+            a.data[transposeA ? i * m + row : row * k + i] *
+            b.data[transposeB ? column * k + i : i * n + column];
+        }
+        data[row * n + column] = sum;
+      }
+    }
+  },
+  lower: ({ transposeA, transposeB }) => ({
+    kernel: 'matmul',
+    ints: [Number(transposeA), Number(transposeB)],
+    floats: [],
+  }),
+  cost: ([a, b], { transposeA }, output) => ({
+    flops: 2 * output.shape[0] * output.shape[1] * a.shape[transposeA ? 0 : 1],
+    bytes: bytesOf(a) + bytesOf(b) + bytesOf(output),
+  }),
+});
+
+/** a·b, float32 [m, k] and [k, n]; either may be given transposed. */
+export function matmul(
+  a: Tensor,
+  b: Tensor,
+  { transposeA = false, transposeB = false }: Partial<MatmulAttributes> = {},
+): Tensor {
+  return record(matmulRule, [a, b], { transposeA, transposeB });
+}

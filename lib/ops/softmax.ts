@@ -1,0 +1,36 @@
+import { bytesOf, registerOp } from '../graph/rules.js';
+import { record, type Tensor } from '../graph/tensor.js';
+import { dims, float32 } from './operands.js';
+
+const rule = registerOp<{ t: number }>({
+  name: 'softmax',
+  operands: ['x'],
+  infer([x]) {
+    const [rows, columns] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
+    return { shape: [rows, columns], dtype: 'float32' };
+  },
+  reference([x], { t }, { shape, data }) {
+    const [rows, columns] = shape;
+    for (let row = 0; row < rows; row++) {
+      const values = x.data.subarray(row * columns, (row + 1) * columns);
+      let largest = -Infinity;
+      for (const value of values) largest = Math.max(largest, t * value);
+      let sum = 0;
+      for (const value of values) sum += Math.exp(t * value - largest);
+      values.forEach((value, i) => {
+        data[row * columns + i] = Math.exp(t * value - largest) / sum;
+      });
+    }
+  },
+  lower: ({ t }) => ({ kernel: 'softmax', ints: [], floats: [t] }),
+  cost: ([x], _, output) => ({
+    flops: output.shape.reduce((product, dim) => product * dim, 12),
+    bytes: bytesOf(x) + bytesOf(output),
+  }),
+});
+
+/**
+ * ρ_t(x)_i = e^{t·x_i} / Σ_j e^{t·x_j} over the last dimension, with inverse temperature t. x: float32 [rows, columns].
+ * t = 0 gives the uniform distribution, t → ∞ the maximum.
+ */
+export const softmax = (x: Tensor, { t = 1 } = {}): Tensor => record(rule, [x], { t });

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { registeredOps } from '../../lib/graph/rules.js';
+import { compile } from '../../lib/graph/run.js';
+import { nativeBackend } from '../native.js';
+import { firstDifference, reference } from '../reference.js';
+import { opCases, Random } from './cases.js';
+
+/** Ops that change states have tests of their own in state.test.ts. */
+const stateOps = ['assign', 'append'];
+
+describe('every op, native against float64', () => {
+  it('has cases', () => {
+    const covered = new Set([...opCases.map((opCase) => opCase.op), ...stateOps]);
+    expect(registeredOps().filter((op) => !covered.has(op))).toEqual([]);
+  });
+
+  it.each(opCases.map((opCase, i) => [`${opCase.op}: ${opCase.name}`, opCase, i] as const))(
+    '%s',
+    async (_, { build, absolute = 1e-5, relative = 1e-5 }, i) => {
+      const result = build(new Random(i));
+      const expected = await reference({ result });
+      const graph = await compile({ result }, new Map(), { backend: nativeBackend() });
+      const actual = await graph.run({});
+      graph.dispose();
+      expect(actual.result.shape).toEqual(result.shape);
+      expect(
+        firstDifference(actual.result.data, expected.result, absolute, relative),
+      ).toBeUndefined();
+    },
+  );
+});
