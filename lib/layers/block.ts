@@ -1,0 +1,132 @@
+import type { Tensor } from '../graph/tensor.js';
+import { type Activation, type AttentionOptions, add } from '../ops/index.js';
+import { type AttentionCall, type AttentionNames, MultiHeadAttention } from './attention.js';
+import { FeedForward } from './feed_forward.js';
+import { LayerNorm } from './norm.js';
+import { type LayerOptions, Scope } from './scope.js';
+import type { Sequences } from './sequence.js';
+
+export interface EncoderLayerNames extends AttentionNames {
+  attentionNorm: string;
+  up: string;
+  down: string;
+  feedForwardNorm: string;
+}
+
+export interface BlockOptions extends LayerOptions {
+  dModel: number;
+  numHeads: number;
+  dFeedForward: number;
+  activation?: Activation;
+  /** Normalise before each part (Xiong et al. 2020) instead of after its residual addition (Vaswani et al. 2017). */
+  normFirst?: boolean;
+  epsilon?: number;
+}
+
+/** Names of torch.nn.TransformerEncoderLayer, with one projection each for queries, keys and values. */
+const torchEncoderNames: EncoderLayerNames = {
+  query: 'self_attn.q_proj',
+  key: 'self_attn.k_proj',
+  value: 'self_attn.v_proj',
+  output: 'self_attn.out_proj',
+  attentionNorm: 'norm1',
+  up: 'linear1',
+  down: 'linear2',
+  feedForwardNorm: 'norm2',
+};
+
+/** Residual connection around `part`, with the norm before it or after the addition. */
+function residual(
+  x: Tensor,
+  norm: LayerNorm,
+  normFirst: boolean,
+  part: (x: Tensor) => Tensor,
+): Tensor {
+  return normFirst ? add(part(norm.forward(x)), x) : norm.forward(add(part(x), x));
+}
+
+/** Self-attention and feed-forward, each with a residual connection and a norm (Vaswani et al. 2017, section 3.1). */
+export class EncoderLayer {
+  private readonly attention: MultiHeadAttention;
+  private readonly attentionNorm: LayerNorm;
+  private readonly feedForward: FeedForward;
+  private readonly feedForwardNorm: LayerNorm;
+  private readonly normFirst: boolean;
+
+  constructor({
+    names = torchEncoderNames,
+    normFirst = false,
+    epsilon = 1e-5,
+    scope = Scope.random(),
+    ...sizes
+  }: BlockOptions & { names?: EncoderLayerNames }) {
+    this.normFirst = normFirst;
+    const { dModel } = sizes;
+    this.attention = new MultiHeadAttention({ ...sizes, names, scope });
+    this.attentionNorm = new LayerNorm(dModel, { epsilon, scope: scope.at(names.attentionNorm) });
+    this.feedForward = new FeedForward({ ...sizes, names, scope });
+    this.feedForwardNorm = new LayerNorm(dModel, {
+      epsilon,
+      scope: scope.at(names.feedForwardNorm),
+    });
+  }
+
+  /** x: float32 [rows, dModel]. `observe` is told what the attention is computed from. */
+  forward(
+    x: Tensor,
+    sequences: Sequences,
+    options: {
+      bias?: AttentionOptions['bias'] | undefined;
+      observe?: ((call: AttentionCall) => void) | undefined;
+    } = {},
+  ): Tensor {
+    const attended = residual(x, this.attentionNorm, this.normFirst, (h) =>
+      this.attention.forward(h, sequences, options),
+    );
+    return residual(attended, this.feedForwardNorm, this.normFirst, (h) =>
+      this.feedForward.forward(h),
+    );
+  }
+}
+
+/** An encoder's output, for the attention of a decoder. */
+export interface Memory {
+  hidden: Tensor;
+  sequences: Sequences;
+}
+
+/** Causal self-attention, attention to the encoder's output, feed-forward (Vaswani et al. 2017, section 3.1). */
+export class DecoderLayer {
+  private readonly selfAttention: MultiHeadAttention;
+  private readonly crossAttention: MultiHeadAttention;
+  private readonly feedForward: FeedForward;
+  private readonly norms: readonly [LayerNorm, LayerNorm, LayerNorm];
+  private readonly normFirst: boolean;
+
+  constructor({
+    normFirst = false,
+    epsilon = 1e-5,
+    scope = Scope.random(),
+    ...sizes
+  }: BlockOptions) {
+    this.normFirst = normFirst;
+    const norm = (name: string): LayerNorm =>
+      new LayerNorm(sizes.dModel, { epsilon, scope: scope.at(name) });
+    this.selfAttention = new MultiHeadAttention({ ...sizes, scope: scope.at('self_attn') });
+    this.crossAttention = new MultiHeadAttention({ ...sizes, scope: scope.at('multihead_attn') });
+    this.feedForward = new FeedForward({ ...sizes, scope });
+    this.norms = [norm('norm1'), norm('norm2'), norm('norm3')];
+  }
+
+  /** x: float32 [rows, dModel]. */
+  forward(x: Tensor, sequences: Sequences, memory: Memory): Tensor {
+    const { normFirst, norms } = this;
+    const own = residual(x, norms[0], normFirst, (h) =>
+      this.selfAttention.forward(h, sequences, { causal: true }),
+    );
+    const crossed = residual(own, norms[1], normFirst, (h) =>
+      this.crossAttention.forward(h, sequences, { memory }),
+    );
+    return residual(crossed, norms[2], normFirst, (h) => this.feedForward.forward(h));
+  }
+}

@@ -1,0 +1,42 @@
+import { State } from '../graph/state.js';
+import { stateTensor, type Tensor } from '../graph/tensor.js';
+import { embedding } from '../ops/index.js';
+import { Embedding } from './embedding.js';
+import type { LayerOptions } from './scope.js';
+
+/** Learned positions: one row of a table for each position. Parameter: `weight` [maxLength, dModel]. */
+export class LearnedPositions extends Embedding {
+  constructor(maxLength: number, dModel: number, options: LayerOptions = {}) {
+    super(maxLength, dModel, options);
+  }
+}
+
+/**
+ * Sinusoidal positions (Vaswani et al. 2017, section 3.5): sin(p / 10000^{2i/d}) at even columns 2i, cos at odd ones.
+ * Not a parameter; a table up to `maxLength`.
+ */
+export class SinusoidalPositions {
+  private readonly table: Tensor;
+
+  constructor(
+    readonly maxLength: number,
+    readonly dModel: number,
+  ) {
+    const data = new Float32Array(maxLength * dModel);
+    for (let position = 0; position < maxLength; position++) {
+      for (let column = 0; column < dModel; column++) {
+        const angle = position / 10000 ** ((column - (column % 2)) / dModel);
+        data[position * dModel + column] = column % 2 ? Math.cos(angle) : Math.sin(angle);
+      }
+    }
+    const name = 'sinusoidal positions';
+    this.table = stateTensor(
+      new State(name, [maxLength, dModel], 'float32', { kind: 'data', data }),
+    );
+  }
+
+  /** positions: int32 [rows] → float32 [rows, dModel]. */
+  forward(positions: Tensor): Tensor {
+    return embedding(this.table, positions);
+  }
+}

@@ -1,0 +1,49 @@
+import { type Initialization, type ParameterRole, Parameters } from '../graph/parameters.js';
+import type { Tensor } from '../graph/tensor.js';
+import type { Compute } from '../ops/index.js';
+import { RandomSource } from './random_source.js';
+
+/** Options that every layer takes. */
+export interface LayerOptions {
+  /** Where the layer's parameters come from; left out: fresh random ones of its own. */
+  scope?: Scope | undefined;
+}
+
+/**
+ * A place in a model's tree of parameters. Layers ask it for their tensors by the last part of the name; a scope made
+ * from a checkpoint finds them there, a fresh one makes random ones.
+ */
+export class Scope {
+  /** @param compute how `Linear` layers below multiply. */
+  constructor(
+    readonly parameters: Parameters,
+    readonly path = '',
+    readonly compute: Compute = 'float32',
+  ) {}
+
+  /** A scope of fresh random parameters; the same seed gives the same numbers. */
+  static random(seed = 0): Scope {
+    return new Scope(new Parameters(new RandomSource(seed)));
+  }
+
+  at(name: string | number): Scope {
+    return new Scope(this.parameters, this.nameOf(String(name)), this.compute);
+  }
+
+  has(name: string): boolean {
+    return this.parameters.has(this.nameOf(name));
+  }
+
+  parameter(
+    name: string,
+    shape: readonly number[],
+    role: ParameterRole,
+    init: Initialization,
+  ): Tensor {
+    return this.parameters.get(this.nameOf(name), shape, role, init);
+  }
+
+  private nameOf(name: string): string {
+    return this.path && name ? `${this.path}.${name}` : this.path || name;
+  }
+}

@@ -1,0 +1,47 @@
+import { HeddleError } from '../errors.js';
+import type { Dim } from '../graph/shape.js';
+import { type Tensor, tensor } from '../graph/tensor.js';
+
+/** How the rows of a packed batch belong to sequences: no row is padding. */
+export interface Sequences {
+  /** Rows in all. */
+  readonly rows: Dim;
+  readonly count: Dim;
+  /** int32 [count + 1]: sequence s has the rows from offsets[s] up to offsets[s + 1]. */
+  readonly offsets: Tensor;
+  /** int32 [rows]: the row's place in its sequence as the caller counts it, for windows and relative biases. */
+  readonly positions: Tensor;
+  /** int32 [rows]: the rows' places as keys, where some rows must not be seen; see `unseen`. */
+  readonly keyPositions?: Tensor | undefined;
+}
+
+/**
+ * A row whose place as a key is its position plus this is seen by no query, but still sees the others: padding whose
+ * result somebody wants.
+ */
+export const unseen = 2 ** 22;
+
+/** Token ids of several sequences, one after the other. */
+export interface PackedIds extends Sequences {
+  /** int32 [rows]. */
+  readonly ids: Tensor;
+}
+
+/** Packs id lists whose lengths are known now. */
+export function pack(sequences: readonly (readonly number[])[]): PackedIds {
+  const ids = Int32Array.from(sequences.flat());
+  const offsets = new Int32Array(sequences.length + 1);
+  sequences.forEach((sequence, i) => {
+    offsets[i + 1] = (offsets[i] ?? 0) + sequence.length;
+  });
+  if (ids.length === 0)
+    throw new HeddleError('ERR_INPUT', 'pack: expected at least one id, found none');
+  const positions = Int32Array.from(sequences.flatMap((sequence) => sequence.map((_, i) => i)));
+  return {
+    rows: ids.length,
+    count: sequences.length,
+    ids: tensor(ids),
+    offsets: tensor(offsets),
+    positions: tensor(positions),
+  };
+}

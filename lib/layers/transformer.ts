@@ -1,0 +1,113 @@
+import type { Tensor } from '../graph/tensor.js';
+import { type Activation, add } from '../ops/index.js';
+import { type BlockOptions, DecoderLayer, EncoderLayer, type Memory } from './block.js';
+import { Embedding } from './embedding.js';
+import { Linear } from './linear.js';
+import { LayerNorm } from './norm.js';
+import { SinusoidalPositions } from './positional_encoding.js';
+import { Scope } from './scope.js';
+import type { PackedIds } from './sequence.js';
+
+export interface TransformerOptions {
+  vocabSize: number;
+  dModel?: number;
+  numHeads?: number;
+  numEncoderLayers?: number;
+  numDecoderLayers?: number;
+  dFeedForward?: number;
+  activation?: Activation;
+  /** Normalise before each part; then a norm also ends each stack. */
+  normFirst?: boolean;
+  epsilon?: number;
+  /** Longest sequence. */
+  maxLength?: number;
+  /** Fresh parameters are drawn from this seed. */
+  seed?: number;
+  scope?: Scope;
+}
+
+/**
+ * The encoder–decoder of Vaswani et al. 2017, "Attention Is All You Need": one embedding for source, target and
+ * output, scaled by √dModel, plus sinusoidal positions. The defaults are the paper's base model.
+ */
+export class Transformer {
+  readonly scope: Scope;
+  private readonly embedding: Embedding;
+  private readonly positions: SinusoidalPositions;
+  private readonly encoder: readonly EncoderLayer[];
+  private readonly decoder: readonly DecoderLayer[];
+  private readonly encoderNorm: LayerNorm | undefined;
+  private readonly decoderNorm: LayerNorm | undefined;
+  private readonly output: Linear;
+
+  constructor({
+    vocabSize,
+    dModel = 512,
+    numHeads = 8,
+    numEncoderLayers = 6,
+    numDecoderLayers = 6,
+    dFeedForward = 2048,
+    activation = 'relu',
+    normFirst = false,
+    epsilon = 1e-5,
+    maxLength = 512,
+    seed = 0,
+    scope = Scope.random(seed),
+  }: TransformerOptions) {
+    this.scope = scope;
+    const block: BlockOptions = { dModel, numHeads, dFeedForward, activation, normFirst, epsilon };
+    const stack = <T>(count: number, make: (i: number) => T): T[] =>
+      Array.from({ length: count }, (_, i) => make(i));
+    const lastNorm = (name: string): LayerNorm | undefined =>
+      normFirst ? new LayerNorm(dModel, { epsilon, scope: scope.at(name) }) : undefined;
+    this.embedding = new Embedding(vocabSize, dModel, { scope: scope.at('embedding') });
+    this.positions = new SinusoidalPositions(maxLength, dModel);
+    this.encoder = stack(
+      numEncoderLayers,
+      (i) => new EncoderLayer({ ...block, scope: scope.at(`encoder.layers.${i}`) }),
+    );
+    this.decoder = stack(
+      numDecoderLayers,
+      (i) => new DecoderLayer({ ...block, scope: scope.at(`decoder.layers.${i}`) }),
+    );
+    this.encoderNorm = lastNorm('encoder.norm');
+    this.decoderNorm = lastNorm('decoder.norm');
+    this.output = new Linear(dModel, vocabSize, {
+      weight: this.embedding.weight,
+      scope: scope.at('output'),
+    });
+  }
+
+  /** @returns float32 [rows of source, dModel]. */
+  encode(source: PackedIds): Memory {
+    let hidden = this.embed(source);
+    for (const layer of this.encoder) hidden = layer.forward(hidden, source);
+    return { hidden: this.encoderNorm?.forward(hidden) ?? hidden, sequences: source };
+  }
+
+  /** @returns logits, float32 [rows of target, vocabSize]. */
+  decode(target: PackedIds, memory: Memory): Tensor {
+    let hidden = this.embed(target);
+    for (const layer of this.decoder) hidden = layer.forward(hidden, target, memory);
+    return this.output.forward(this.decoderNorm?.forward(hidden) ?? hidden);
+  }
+
+  /** Logits of the target's next ids, float32 [rows of target, vocabSize]. Sequence i of the target attends to i of the source. */
+  forward(source: PackedIds, target: PackedIds): Tensor {
+    return this.decode(target, this.encode(source));
+  }
+
+  dispose(): void {
+    this.scope.parameters.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private embed(packed: PackedIds): Tensor {
+    const scale = Math.sqrt(this.embedding.width);
+    const words = this.embedding.forward(packed.ids, { scale });
+    return add(words, this.positions.forward(packed.positions));
+  }
+}
