@@ -1,0 +1,127 @@
+/** A checkpoint's tensors, whether in one safetensors file or in many with an index. */
+import { basename, join } from 'node:path';
+import { HeddleError, mismatch } from '../errors.js';
+import type { FileRange } from '../native.js';
+import { kindOf, readSmallFile } from './file_reading.js';
+import { JsonScanner } from './json_scanner.js';
+import { largestHeader, readSafetensors } from './safetensors.js';
+
+export interface Checkpoint {
+  /** Where each tensor's bytes are, by the tensor's name. */
+  readonly tensors: Map<string, FileRange>;
+  /** Paths of the safetensors files. */
+  readonly files: string[];
+  /** Of all tensors. */
+  readonly totalBytes: number;
+}
+
+const singleName = 'model.safetensors';
+const indexName = 'model.safetensors.index.json';
+
+/**
+ * Opens a folder with `model.safetensors` or with shards and their index, or one `.safetensors` file.
+ * Headers are read, tensors are not.
+ * @throws ERR_NOT_FOUND, ERR_FILE, ERR_FORMAT; ERR_UNSUPPORTED for a folder of pickled weights only.
+ */
+export async function openCheckpoint(source: string): Promise<Checkpoint> {
+  const kind = await kindOf(source);
+  if (kind === 'absent') {
+    throw new HeddleError('ERR_NOT_FOUND', `${source}: no such file or folder`, { where: source });
+  }
+  if (kind === 'file') return openFiles([source]);
+  const single = join(source, singleName);
+  if ((await kindOf(single)) === 'file') return openFiles([single]);
+  const index = join(source, indexName);
+  if ((await kindOf(index)) === 'file') return openSharded(source, index);
+  throw await nothingToOpen(source);
+}
+
+async function openFiles(files: string[]): Promise<Checkpoint> {
+  const tensors = new Map<string, FileRange>();
+  let totalBytes = 0;
+  for (const file of files) {
+    for (const [name, range] of (await readSafetensors(file)).tensors) {
+      const other = tensors.get(name);
+      if (other !== undefined) {
+        const both = `${basename(other.path)} and ${basename(file)}`;
+        throw mismatch('ERR_FORMAT', `${file}: tensor '${name}'`, 'it in one shard', both);
+      }
+      tensors.set(name, range);
+      totalBytes += range.bytes;
+    }
+  }
+  return { tensors, files, totalBytes };
+}
+
+async function openSharded(folder: string, index: string): Promise<Checkpoint> {
+  const shardOf = await readIndex(index);
+  const shards = [...new Set(shardOf.values())].sort();
+  for (const shard of shards) {
+    if ((await kindOf(join(folder, shard))) === 'absent') {
+      throw new HeddleError(
+        'ERR_NOT_FOUND',
+        `${join(folder, shard)}: no such file; ${index} names it`,
+        {
+          where: index,
+        },
+      );
+    }
+  }
+  const checkpoint = await openFiles(shards.map((shard) => join(folder, shard)));
+  for (const [name, shard] of shardOf) {
+    const found = checkpoint.tensors.get(name);
+    if (found === undefined || basename(found.path) !== shard) {
+      const where = found === undefined ? 'in no shard' : `in ${basename(found.path)}`;
+      throw mismatch('ERR_FORMAT', `${index}: tensor '${name}'`, `it in ${shard}`, where);
+    }
+  }
+  return checkpoint;
+}
+
+/** Tensor name to the file name of its shard. */
+async function readIndex(path: string): Promise<Map<string, string>> {
+  const scanner = JsonScanner.fromBytes(await readSmallFile(path, largestHeader), path);
+  const shardOf = new Map<string, string>();
+  let hasMap = false;
+  scanner.object((key) => {
+    if (key !== 'weight_map') {
+      scanner.skipValue();
+      return;
+    }
+    hasMap = true;
+    scanner.object((name) => {
+      const shard = scanner.string();
+      // A plain name: a path would let a checkpoint read files outside its folder.
+      if (!/^[^/\\:]+\.safetensors$/.test(shard)) {
+        const where = `${path}: shard of '${name}'`;
+        throw mismatch(
+          'ERR_FORMAT',
+          where,
+          'the name of a .safetensors file in the folder',
+          `'${shard}'`,
+        );
+      }
+      shardOf.set(name, shard);
+    });
+  });
+  scanner.end();
+  if (!hasMap) throw mismatch('ERR_FORMAT', path, "'weight_map'", 'none');
+  return shardOf;
+}
+
+async function nothingToOpen(folder: string): Promise<HeddleError> {
+  for (const pickled of ['pytorch_model.bin', 'pytorch_model.bin.index.json']) {
+    if ((await kindOf(join(folder, pickled))) === 'file') {
+      return new HeddleError(
+        'ERR_UNSUPPORTED',
+        `${folder}: has pickled weights (${pickled}) only; ${singleName} is needed: ` +
+          'in Python, save_pretrained of a loaded model writes it',
+        { expected: singleName, found: pickled, where: folder },
+      );
+    }
+  }
+  return new HeddleError('ERR_NOT_FOUND', `${folder}: has neither ${singleName} nor ${indexName}`, {
+    expected: `${singleName} or ${indexName}`,
+    where: folder,
+  });
+}

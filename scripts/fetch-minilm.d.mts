@@ -1,0 +1,1 @@
+export function minilmFolder(options?: { note?: (line: string) => void }): Promise<string>;
