@@ -1,0 +1,278 @@
+import { HeddleError, mismatch } from '../errors.js';
+import { type AddedToken, AddedTokenFinder, readAddedTokens } from './added_tokens.js';
+import { type AlignedText, endOf, sliceOfGiven, startOf } from './aligned_text.js';
+import {
+  type CompactEncoding,
+  type EncodeOptions,
+  type Encoding,
+  fromCompact,
+} from './encoding.js';
+import { ByteLevelDecoder, WordPieceDecoder } from './hugging_face.js';
+import { createNormalizer, type Normalizer } from './normalizer.js';
+import { trimOffsets } from './offset_trimming.js';
+import { createPostProcessor, type PostProcessor, specialCount } from './post_processor.js';
+import { createPreTokenizer, type PreTokenizer } from './pre_tokenizer.js';
+import { readTokenizerFiles, type SpecialIds, type TokenizerSettings } from './tokenizer_files.js';
+import { describe, type JsonObject, objectOrNull, own, typeOf } from './tokenizer_json.js';
+import { keptLengths } from './truncation.js';
+import { createVocabularyModel, type VocabularyModel } from './vocabulary_model.js';
+
+/** Ids of one text without special tokens; offsets are start and end by turns. */
+interface TextIds {
+  readonly ids: number[];
+  readonly offsets: number[];
+}
+
+/**
+ * A tokenizer of the Hugging Face kind, from its tokenizer.json.
+ *
+ * Decoders are those of @huggingface/tokenizers. The way from text to ids is ours: offsets need every
+ * step to remember where a character came from, and the package differs from the reference on that way
+ * (Chinese characters outside the Basic Multilingual Plane, final sigma, the second text of a pair,
+ * RoBERTa's type ids) and is slow on long words. Each step refuses a type it does not know, so ids are
+ * either the reference's or an error.
+ *
+ * Truncation and padding written in tokenizer.json are not followed: the caller decides.
+ */
+export class Tokenizer {
+  /** The number of tokens, added ones among them. */
+  readonly vocabSize: number;
+  readonly specialIds: SpecialIds;
+  private readonly normalizer: Normalizer;
+  private readonly preTokenizer: PreTokenizer;
+  private readonly model: VocabularyModel;
+  private readonly postProcessor: PostProcessor;
+  private readonly addedIds = new Map<string, number>();
+  private readonly tokens: string[] = [];
+  private readonly specials = new Set<number>();
+  private readonly inGivenText: AddedTokenFinder;
+  private readonly inNormalizedText: AddedTokenFinder;
+  private readonly joinTokens: (tokens: string[]) => string;
+
+  /**
+   * @param json a parsed tokenizer.json.
+   * @param path named in errors; where a worker thread would load this tokenizer again.
+   * @throws ERR_FORMAT, ERR_UNSUPPORTED.
+   */
+  constructor(
+    json: JsonObject,
+    readonly path: string,
+    readonly settings: TokenizerSettings,
+  ) {
+    const part = (key: string): JsonObject | null => objectOrNull(json, key, path);
+    const model = part('model');
+    if (model === null) throw mismatch('ERR_FORMAT', `${path}: model`, 'an object', 'nothing');
+    this.model = createVocabularyModel(model, `${path}: model`);
+    this.normalizer = createNormalizer(part('normalizer'), `${path}: normalizer`);
+    this.preTokenizer = createPreTokenizer(part('pre_tokenizer'), `${path}: pre_tokenizer`);
+    this.postProcessor = createPostProcessor(part('post_processor'), `${path}: post_processor`);
+    this.joinTokens = createDecoder(part('decoder'), `${path}: decoder`);
+
+    for (const [token, id] of this.model.vocabulary) this.tokens[id] = token;
+    const added = readAddedTokens(own(json, 'added_tokens'), `${path}: added_tokens`);
+    for (const token of added) this.add(token);
+    this.inGivenText = new AddedTokenFinder(
+      added.filter((token) => !token.normalized),
+      null,
+    );
+    this.inNormalizedText = new AddedTokenFinder(
+      added.filter((token) => token.normalized),
+      this.normalizer,
+    );
+    this.vocabSize = this.tokens.reduce((count) => count + 1, 0); // ids may have gaps
+    this.specialIds = this.findSpecialIds();
+  }
+
+  /**
+   * Opens the tokenizer of a folder, or a tokenizer.json with whatever lies beside it.
+   * @throws ERR_NOT_FOUND, ERR_FILE, ERR_FORMAT, ERR_UNSUPPORTED.
+   */
+  static async load(folderOrFile: string): Promise<Tokenizer> {
+    const { path, json, settings } = await readTokenizerFiles(folderOrFile);
+    return new Tokenizer(json, path, settings);
+  }
+
+  private add(token: AddedToken): void {
+    this.addedIds.set(token.content, token.id);
+    this.tokens[token.id] = token.content;
+    if (token.special) this.specials.add(token.id);
+  }
+
+  private findSpecialIds(): SpecialIds {
+    const { specialTokens } = this.settings;
+    const idOf = (role: keyof SpecialIds): number | undefined => {
+      const token = specialTokens.get(role);
+      return token === undefined ? undefined : this.tokenToId(token);
+    };
+    const unknown = this.model.unknownToken;
+    return {
+      pad: idOf('pad'),
+      cls: idOf('cls'),
+      sep: idOf('sep'),
+      mask: idOf('mask'),
+      bos: idOf('bos'),
+      eos: idOf('eos'),
+      unk: idOf('unk') ?? (unknown === undefined ? undefined : this.tokenToId(unknown)),
+    };
+  }
+
+  tokenToId(token: string): number | undefined {
+    return this.addedIds.get(token) ?? this.model.vocabulary.get(token);
+  }
+
+  idToToken(id: number): string | undefined {
+    return this.tokens[id];
+  }
+
+  /** How many special tokens `encode` puts around one text, or around a pair. */
+  specialTokenCount(pair = false): number {
+    return specialCount(pair ? this.postProcessor.pair : this.postProcessor.single);
+  }
+
+  /**
+   * Ids of a text, or of a pair of texts. Lone surrogates count as U+FFFD.
+   * @throws ERR_ARGUMENT for what is no text, or a `maxLength` without room for the special tokens.
+   */
+  encode(text: string, options: EncodeOptions = {}): Encoding {
+    return fromCompact(this.encodeCompact(text, options, true) as Required<CompactEncoding>);
+  }
+
+  /** The same as `encode`, in typed arrays, and with offsets only if wanted. */
+  encodeCompact(text: string, options: EncodeOptions = {}, withOffsets = false): CompactEncoding {
+    checkText(text, 'text');
+    const { pair, addSpecialTokens = true, maxLength } = options;
+    if (pair !== undefined) checkText(pair, 'pair');
+    if (maxLength !== undefined && !(Number.isSafeInteger(maxLength) && maxLength > 0)) {
+      throw mismatch('ERR_ARGUMENT', 'maxLength', 'an integer of at least 1', describe(maxLength));
+    }
+    const { single: singleParts, pair: pairParts } = this.postProcessor;
+    const parts = pair === undefined ? singleParts : pairParts;
+    const special = addSpecialTokens ? specialCount(parts) : 0;
+
+    // One id more than can be kept tells all that truncation needs to know of one text cut on its right;
+    // of a pair, it must know which text is the longer one.
+    const canStop = pair === undefined && this.settings.truncationSide === 'right';
+    const enough = canStop && maxLength !== undefined ? maxLength + 1 : Infinity;
+    const first = this.encodeText(text, enough, withOffsets);
+    const second = pair === undefined ? null : this.encodeText(pair, enough, withOffsets);
+    const [firstKept, secondKept] =
+      maxLength === undefined
+        ? [first.ids.length, second?.ids.length ?? 0]
+        : keptLengths(first.ids.length, second?.ids.length ?? null, special, maxLength);
+
+    const length = special + firstKept + secondKept;
+    const ids = new Int32Array(length);
+    const typeIds = new Int32Array(length);
+    const offsets = withOffsets ? new Int32Array(2 * length) : undefined;
+    let at = 0;
+    for (const part of parts) {
+      if (part.kind === 'special') {
+        if (!addSpecialTokens) continue;
+        ids.set(part.ids, at);
+        typeIds.fill(part.type, at, at + part.ids.length);
+        at += part.ids.length;
+        continue;
+      }
+      const source = part.text === 'A' ? first : second!;
+      const kept = part.text === 'A' ? firstKept : secondKept;
+      const from = this.settings.truncationSide === 'right' ? 0 : source.ids.length - kept;
+      for (let i = 0; i < kept; i++) ids[at + i] = source.ids[from + i]!;
+      typeIds.fill(part.type, at, at + kept);
+      if (offsets !== undefined) {
+        for (let i = 0; i < 2 * kept; i++) offsets[2 * at + i] = source.offsets[2 * from + i]!;
+      }
+      at += kept;
+    }
+    const overflowed = firstKept < first.ids.length || secondKept < (second?.ids.length ?? 0);
+    return offsets === undefined
+      ? { ids, typeIds, overflowed }
+      : { ids, typeIds, offsets, overflowed };
+  }
+
+  /** Ids of one text without special tokens, at least `enough` of them if it has so many. */
+  private encodeText(given: string, enough: number, withOffsets: boolean): TextIds {
+    const text = given.replace(/\p{Surrogate}/gu, '\ufffd');
+    const ids: number[] = [];
+    const offsets: number[] = [];
+    const { trimOffsets: trims, addPrefixSpace } = this.postProcessor;
+    const tokens: string[] = [];
+    const push = (id: number, token: string, start: number, end: number): void => {
+      ids.push(id);
+      if (withOffsets) offsets.push(start, end);
+      if (withOffsets && trims) tokens.push(token);
+    };
+    for (const { id, text: source } of this.sections(text)) {
+      if (id !== null) {
+        push(id, source.text, startOf(source, 0), endOf(source, source.text.length));
+      } else {
+        this.encodeSection(source, enough - ids.length, push);
+      }
+      if (ids.length >= enough) break;
+    }
+    if (withOffsets && trims) trimOffsets(offsets, tokens, text, addPrefixSpace);
+    return { ids, offsets };
+  }
+
+  private encodeSection(
+    source: AlignedText,
+    enough: number,
+    push: (id: number, token: string, start: number, end: number) => void,
+  ): void {
+    let count = 0;
+    for (const { text, source: aligned, at } of this.preTokenizer(source)) {
+      const { ids, ends } = this.model.encodeWord(text);
+      let from = at;
+      for (let i = 0; i < ids.length; i++) {
+        const to = at + ends[i]!;
+        push(ids[i]!, this.tokens[ids[i]!]!, startOf(aligned, from), endOf(aligned, to));
+        from = to;
+      }
+      count += ids.length;
+      if (count >= enough) return;
+    }
+  }
+
+  /** Added tokens and normalised text between them. */
+  private *sections(text: string): Generator<{ id: number | null; text: AlignedText }> {
+    for (const section of this.inGivenText.split(sliceOfGiven(text, 0, text.length))) {
+      if (section.id !== null) yield section;
+      else yield* this.inNormalizedText.split(this.normalizer(section.text));
+    }
+  }
+
+  /**
+   * The text of ids.
+   * @throws ERR_INPUT for an id that is no token.
+   */
+  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
+    const { skipSpecialTokens = false } = options;
+    const tokens: string[] = [];
+    for (let i = 0; i < ids.length; i++) {
+      const token = this.tokens[ids[i]!];
+      if (token === undefined) {
+        throw mismatch('ERR_INPUT', `decode: ids[${i}]`, `a token's id`, describe(ids[i]));
+      }
+      if (!(skipSpecialTokens && this.specials.has(ids[i]!))) tokens.push(token);
+    }
+    return this.joinTokens(tokens);
+  }
+}
+
+function checkText(value: unknown, name: string): void {
+  if (typeof value !== 'string') throw mismatch('ERR_ARGUMENT', name, 'a string', describe(value));
+}
+
+function createDecoder(config: JsonObject | null, where: string): (tokens: string[]) => string {
+  if (config === null) return (tokens) => tokens.join(' ');
+  const type = typeOf(config, where);
+  if (type !== 'WordPiece' && type !== 'ByteLevel') {
+    throw new HeddleError(
+      'ERR_UNSUPPORTED',
+      `${where}: the decoder '${type}' is not supported (WordPiece and ByteLevel are)`,
+      { found: type, where },
+    );
+  }
+  const decoder =
+    type === 'WordPiece' ? new WordPieceDecoder(config) : new ByteLevelDecoder(config);
+  return (tokens) => decoder.decode(tokens);
+}
