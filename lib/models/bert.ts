@@ -1,0 +1,149 @@
+import { HeddleError } from '../errors.js';
+import { inLayer, type Tensor } from '../graph/tensor.js';
+import { EncoderLayer, type EncoderLayerNames } from '../layers/block.js';
+import { Embedding } from '../layers/embedding.js';
+import { LayerNorm } from '../layers/norm.js';
+import type { Scope } from '../layers/scope.js';
+import { add } from '../ops/index.js';
+import { Encoder, type EncoderBatch, type EncoderLimits, type Head } from './encoder.js';
+import {
+  FirstTokenPooler,
+  MaskedLmHead,
+  SequenceClassifier,
+  TokenClassifier,
+  vocabularyProjection,
+} from './heads.js';
+import { activationOf, type ModelConfig } from './model_config.js';
+
+export function bertConfig(config: ModelConfig) {
+  const kind = config.string('position_embedding_type', { default: 'absolute' });
+  if (kind !== 'absolute') {
+    throw new HeddleError(
+      'ERR_UNSUPPORTED',
+      `config.json: position_embedding_type: expected 'absolute', found '${kind}'`,
+    );
+  }
+  return {
+    vocabSize: config.integer('vocab_size', { min: 1 }),
+    hiddenSize: config.integer('hidden_size', { min: 1 }),
+    numLayers: config.integer('num_hidden_layers', { min: 0 }),
+    numHeads: config.integer('num_attention_heads', { min: 1 }),
+    intermediateSize: config.integer('intermediate_size', { min: 1 }),
+    activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
+    epsilon: config.number('layer_norm_eps', { default: 1e-12 }),
+    maxPositions: config.integer('max_position_embeddings', { min: 1 }),
+    typeVocabSize: config.integer('type_vocab_size', { min: 1, default: 2 }),
+    padId: config.integer('pad_token_id', { min: 0, default: 0 }),
+    tied: config.boolean('tie_word_embeddings', { default: true }),
+    labels: config.labelCount(),
+  };
+}
+export type BertConfig = ReturnType<typeof bertConfig>;
+
+export const bertLayerNames: EncoderLayerNames = {
+  query: 'attention.self.query',
+  key: 'attention.self.key',
+  value: 'attention.self.value',
+  output: 'attention.output.dense',
+  attentionNorm: 'attention.output.LayerNorm',
+  up: 'intermediate.dense',
+  down: 'output.dense',
+  feedForwardNorm: 'output.LayerNorm',
+};
+
+/** Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding". */
+export class Bert extends Encoder {
+  readonly limits: EncoderLimits;
+  readonly hiddenSize: number;
+  protected readonly layers: readonly EncoderLayer[];
+  private readonly words: Embedding;
+  private readonly positions: Embedding;
+  private readonly types: Embedding;
+  private readonly norm: LayerNorm;
+  private readonly path: string;
+
+  /** @param scope of the model without its head: `bert`. */
+  constructor(config: BertConfig, scope: Scope, parts: { head?: Head; pooler?: Head } = {}) {
+    super(parts);
+    const { vocabSize, hiddenSize, maxPositions, typeVocabSize, epsilon } = config;
+    this.limits = { vocabSize, positions: maxPositions, typeVocabSize };
+    this.hiddenSize = hiddenSize;
+    const embeddings = scope.at('embeddings');
+    this.path = embeddings.path;
+    this.words = new Embedding(vocabSize, hiddenSize, { scope: embeddings.at('word_embeddings') });
+    this.positions = new Embedding(maxPositions, hiddenSize, {
+      scope: embeddings.at('position_embeddings'),
+    });
+    this.types = new Embedding(typeVocabSize, hiddenSize, {
+      scope: embeddings.at('token_type_embeddings'),
+    });
+    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: embeddings.at('LayerNorm') });
+    this.layers = Array.from(
+      { length: config.numLayers },
+      (_, i) =>
+        new EncoderLayer({
+          dModel: hiddenSize,
+          numHeads: config.numHeads,
+          dFeedForward: config.intermediateSize,
+          activation: config.activation,
+          epsilon,
+          names: bertLayerNames,
+          scope: scope.at(`encoder.layer.${i}`),
+        }),
+    );
+  }
+
+  protected embed({ ids, typeIds, positionIds }: EncoderBatch): Tensor {
+    return inLayer(this.path, () => {
+      const tokens = add(this.words.forward(ids), this.types.forward(typeIds));
+      return this.norm.forward(add(tokens, this.positions.forward(positionIds)));
+    });
+  }
+}
+
+const pooler = (config: BertConfig, scope: Scope): FirstTokenPooler =>
+  new FirstTokenPooler(config.hiddenSize, 'tanh', scope.at('bert.pooler.dense'));
+
+export function bertModel(source: ModelConfig, scope: Scope): Encoder {
+  const config = bertConfig(source);
+  const hasPooler = scope.has('bert.pooler.dense.weight');
+  return new Bert(config, scope.at('bert'), hasPooler ? { pooler: pooler(config, scope) } : {});
+}
+
+export function bertForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
+  const config = bertConfig(source);
+  const { vocabSize, hiddenSize, activation, epsilon } = config;
+  const words = scope.at('bert.embeddings.word_embeddings');
+  const predictions = scope.at('cls.predictions');
+  const decoder = vocabularyProjection({
+    vocabSize,
+    hiddenSize,
+    tied: config.tied ? wordTable(words, config) : undefined,
+    scope: predictions,
+    decoder: predictions.at('decoder'),
+  });
+  const dense = predictions.at('transform.dense');
+  const norm = predictions.at('transform.LayerNorm');
+  const head = new MaskedLmHead({ hiddenSize, activation, epsilon, dense, norm, decoder });
+  return new Bert(config, scope.at('bert'), { head });
+}
+
+/** The word embeddings, which a tied output projection shares. */
+export const wordTable = (
+  scope: Scope,
+  config: { vocabSize: number; hiddenSize: number },
+): Tensor => new Embedding(config.vocabSize, config.hiddenSize, { scope }).weight;
+
+export function bertForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
+  const config = bertConfig(source);
+  const { hiddenSize, labels } = config;
+  const classifier = scope.at('classifier');
+  const head = new SequenceClassifier(pooler(config, scope), hiddenSize, labels, classifier);
+  return new Bert(config, scope.at('bert'), { head });
+}
+
+export function bertForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
+  const config = bertConfig(source);
+  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
+  return new Bert(config, scope.at('bert'), { head });
+}

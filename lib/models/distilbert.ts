@@ -1,0 +1,125 @@
+import { inLayer, type Tensor } from '../graph/tensor.js';
+import { EncoderLayer, type EncoderLayerNames } from '../layers/block.js';
+import { Embedding } from '../layers/embedding.js';
+import { LayerNorm } from '../layers/norm.js';
+import type { Scope } from '../layers/scope.js';
+import { add } from '../ops/index.js';
+import { wordTable } from './bert.js';
+import { Encoder, type EncoderBatch, type EncoderLimits, type Head } from './encoder.js';
+import {
+  FirstTokenPooler,
+  MaskedLmHead,
+  SequenceClassifier,
+  TokenClassifier,
+  vocabularyProjection,
+} from './heads.js';
+import { activationOf, type ModelConfig } from './model_config.js';
+
+function distilBertConfig(config: ModelConfig) {
+  return {
+    vocabSize: config.integer('vocab_size', { min: 1 }),
+    hiddenSize: config.integer('dim', { min: 1, aliases: ['hidden_size'] }),
+    numLayers: config.integer('n_layers', { min: 0, aliases: ['num_hidden_layers'] }),
+    numHeads: config.integer('n_heads', { min: 1, aliases: ['num_attention_heads'] }),
+    intermediateSize: config.integer('hidden_dim', { min: 1, aliases: ['intermediate_size'] }),
+    activation: activationOf(
+      config.string('activation', { default: 'gelu', aliases: ['hidden_act'] }),
+      'activation',
+    ),
+    maxPositions: config.integer('max_position_embeddings', { min: 1 }),
+    tied: config.boolean('tie_word_embeddings', { default: true }),
+    labels: config.labelCount(),
+    epsilon: 1e-12, // fixed in the model's definition
+  };
+}
+type DistilBertConfig = ReturnType<typeof distilBertConfig>;
+
+const layerNames: EncoderLayerNames = {
+  query: 'attention.q_lin',
+  key: 'attention.k_lin',
+  value: 'attention.v_lin',
+  output: 'attention.out_lin',
+  attentionNorm: 'sa_layer_norm',
+  up: 'ffn.lin1',
+  down: 'ffn.lin2',
+  feedForwardNorm: 'output_layer_norm',
+};
+
+/** Sanh et al. 2019, "DistilBERT, a distilled version of BERT": no token types, no pooler. */
+export class DistilBert extends Encoder {
+  readonly limits: EncoderLimits;
+  readonly hiddenSize: number;
+  protected readonly layers: readonly EncoderLayer[];
+  private readonly words: Embedding;
+  private readonly positions: Embedding;
+  private readonly norm: LayerNorm;
+  private readonly path: string;
+
+  constructor(config: DistilBertConfig, scope: Scope, parts: { head?: Head } = {}) {
+    super(parts);
+    const { vocabSize, hiddenSize, maxPositions, epsilon } = config;
+    this.limits = { vocabSize, positions: maxPositions, typeVocabSize: Infinity };
+    this.hiddenSize = hiddenSize;
+    const embeddings = scope.at('embeddings');
+    this.path = embeddings.path;
+    this.words = new Embedding(vocabSize, hiddenSize, { scope: embeddings.at('word_embeddings') });
+    this.positions = new Embedding(maxPositions, hiddenSize, {
+      scope: embeddings.at('position_embeddings'),
+    });
+    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: embeddings.at('LayerNorm') });
+    this.layers = Array.from(
+      { length: config.numLayers },
+      (_, i) =>
+        new EncoderLayer({
+          dModel: hiddenSize,
+          numHeads: config.numHeads,
+          dFeedForward: config.intermediateSize,
+          activation: config.activation,
+          epsilon,
+          names: layerNames,
+          scope: scope.at(`transformer.layer.${i}`),
+        }),
+    );
+  }
+
+  protected embed({ ids, positionIds }: EncoderBatch): Tensor {
+    return inLayer(this.path, () =>
+      this.norm.forward(add(this.words.forward(ids), this.positions.forward(positionIds))),
+    );
+  }
+}
+
+export const distilBertModel = (source: ModelConfig, scope: Scope): Encoder =>
+  new DistilBert(distilBertConfig(source), scope.at('distilbert'));
+
+export function distilBertForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
+  const config = distilBertConfig(source);
+  const { vocabSize, hiddenSize, activation, epsilon } = config;
+  const projector = scope.at('vocab_projector');
+  const words = scope.at('distilbert.embeddings.word_embeddings');
+  const decoder = vocabularyProjection({
+    vocabSize,
+    hiddenSize,
+    tied: config.tied ? wordTable(words, config) : undefined,
+    scope: projector,
+    decoder: projector,
+  });
+  const dense = scope.at('vocab_transform');
+  const norm = scope.at('vocab_layer_norm');
+  const head = new MaskedLmHead({ hiddenSize, activation, epsilon, dense, norm, decoder });
+  return new DistilBert(config, scope.at('distilbert'), { head });
+}
+
+export function distilBertForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
+  const config = distilBertConfig(source);
+  const { hiddenSize, labels } = config;
+  const pooler = new FirstTokenPooler(hiddenSize, 'relu', scope.at('pre_classifier'));
+  const head = new SequenceClassifier(pooler, hiddenSize, labels, scope.at('classifier'));
+  return new DistilBert(config, scope.at('distilbert'), { head });
+}
+
+export function distilBertForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
+  const config = distilBertConfig(source);
+  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
+  return new DistilBert(config, scope.at('distilbert'), { head });
+}

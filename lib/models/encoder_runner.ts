@@ -1,0 +1,132 @@
+import { HeddleError } from '../errors.js';
+import type { Backend, RunOptions } from '../graph/backend.js';
+import { PlanCache } from '../graph/plan_cache.js';
+import type { Feeds, NdArray } from '../graph/run.js';
+import { SymbolicDim } from '../graph/shape.js';
+import { input, type Tensor } from '../graph/tensor.js';
+import type { Encoder, EncoderBatch, EncoderOutput } from './encoder.js';
+import {
+  type EncoderInputs,
+  type PackedBatch,
+  packInputs,
+  pairOffsetsOf,
+  unpackPairs,
+  unpackRows,
+} from './encoder_inputs.js';
+
+type Variant = 'plain' | 'unseen';
+
+/** Runs an encoder on batches of any size: one plan run, and so one native call, for each. */
+export class EncoderRunner {
+  private readonly plans: PlanCache;
+  /** A batch as every run supplies it, and one in which some rows are unseen. */
+  private readonly batches: Readonly<Record<Variant, EncoderBatch>>;
+  private readonly symbols: Readonly<Record<'rows' | 'count' | 'bounds' | 'pairs', SymbolicDim>>;
+  private readonly traced = new Map<Variant, Record<string, EncoderOutput>>();
+
+  constructor(
+    readonly encoder: Encoder,
+    backend: Backend,
+  ) {
+    this.plans = new PlanCache(backend);
+    const symbols = {
+      rows: new SymbolicDim('rows'),
+      count: new SymbolicDim('segments'),
+      bounds: new SymbolicDim('segments + 1'),
+      pairs: new SymbolicDim('pairs'),
+    };
+    this.symbols = symbols;
+    const { rows, count, bounds, pairs } = symbols;
+    const plain: EncoderBatch = {
+      rows,
+      count,
+      pairs,
+      ids: input('ids', [rows], 'int32'),
+      typeIds: input('typeIds', [rows], 'int32'),
+      positionIds: input('positionIds', [rows], 'int32'),
+      positions: input('columns', [rows], 'int32'),
+      offsets: input('offsets', [bounds], 'int32'),
+      pairOffsets: input('pairOffsets', [bounds], 'int32'),
+    };
+    this.batches = {
+      plain,
+      unseen: { ...plain, keyPositions: input('keyColumns', [rows], 'int32') },
+    };
+  }
+
+  /** The named outputs for a batch as Hugging Face shapes it: [batch, length, …], 0 where masked. */
+  async forward(
+    inputs: EncoderInputs,
+    {
+      outputs: names = [this.encoder.defaultOutput],
+      signal,
+    }: { outputs?: readonly string[] | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<Record<string, NdArray>> {
+    const known = this.encoder.outputNames;
+    const unknown = names.find((name) => !known.includes(name));
+    if (unknown !== undefined || names.length === 0) {
+      throw new HeddleError(
+        'ERR_ARGUMENT',
+        `outputs: expected some of ${known.join(', ')}; found ${unknown ?? 'none'}`,
+      );
+    }
+    const outputs = this.outputs('plain');
+    const keepFirst = names.some((name) => outputs[name].per === 'sequence');
+    const batch = packInputs(this.encoder, inputs, keepFirst);
+    const lengths = inputs.inputIds.map((row) => row.length);
+    const pick = (all: Record<string, EncoderOutput>): Record<string, Tensor> =>
+      Object.fromEntries(names.map((name) => [name, all[name].tensor]));
+    const results = await this.run(batch, `forward ${names}`, pick, { signal });
+    return Object.fromEntries(
+      names.map((name) => {
+        const result = results[name];
+        const { per } = outputs[name];
+        if (per === 'row') return [name, unpackRows(result, batch, lengths)];
+        if (per === 'pair') return [name, unpackPairs(result, batch, lengths)];
+        return [name, result];
+      }),
+    );
+  }
+
+  /**
+   * Runs a graph made from the encoder's outputs on a packed batch.
+   * @param key names the graph; @param build makes it, the first time that the key is seen.
+   * @param options with `feeds` and `sizes` of inputs and symbols that `build` adds to the batch's.
+   */
+  async run(
+    batch: PackedBatch,
+    key: string,
+    build: (outputs: Record<string, EncoderOutput>, batch: EncoderBatch) => Record<string, Tensor>,
+    options: RunOptions & { feeds?: Feeds; sizes?: readonly [SymbolicDim, number][] } = {},
+  ): Promise<Record<string, NdArray>> {
+    const { rows, count, bounds, pairs } = this.symbols;
+    const pairOffsets = pairOffsetsOf(batch.offsets);
+    const sizes = new Map([
+      [rows, batch.ids.length],
+      [count, batch.offsets.length - 1],
+      [bounds, batch.offsets.length],
+      [pairs, pairOffsets.at(-1) ?? 0],
+      ...(options.sizes ?? []),
+    ]);
+    const variant = batch.keyColumns ? 'unseen' : 'plain';
+    const graph = (): Record<string, Tensor> => build(this.outputs(variant), this.batches[variant]);
+    const plan = await this.plans.get(`${variant} ${key}`, graph, sizes);
+    options.signal?.throwIfAborted();
+    const { ids, typeIds, positionIds, columns, offsets, keyColumns } = batch;
+    const feeds = { ids, typeIds, positionIds, columns, offsets, pairOffsets, ...options.feeds };
+    return plan.run(keyColumns ? { ...feeds, keyColumns } : feeds, sizes, options);
+  }
+
+  dispose(): void {
+    this.plans.dispose();
+  }
+
+  private outputs(variant: Variant): Record<string, EncoderOutput> {
+    let outputs = this.traced.get(variant);
+    if (!outputs) {
+      outputs = this.encoder.outputs(this.batches[variant]);
+      this.traced.set(variant, outputs);
+    }
+    return outputs;
+  }
+}

@@ -1,0 +1,44 @@
+import { HeddleError } from '../errors.js';
+import type { Activation } from '../ops/index.js';
+
+/** The typed reader of config.json that models are given; lib/checkpoints/config.ts implements it. */
+export interface ModelConfig {
+  /** Throws ERR_CONFIG where the field is missing without a default, or is not such a number. */
+  integer(
+    name: string,
+    options?: { min?: number; max?: number; default?: number; aliases?: readonly string[] },
+  ): number;
+  number(
+    name: string,
+    options?: { min?: number; default?: number; aliases?: readonly string[] },
+  ): number;
+  string(name: string, options?: { default?: string; aliases?: readonly string[] }): string;
+  boolean(name: string, options?: { default?: boolean; aliases?: readonly string[] }): boolean;
+  /** How many classes a classifier has: `id2label`, else `num_labels`, else 2. */
+  labelCount(): number;
+}
+
+const activationNames: Readonly<Record<string, Activation>> = {
+  gelu: 'gelu',
+  gelu_new: 'geluTanh',
+  gelu_pytorch_tanh: 'geluTanh',
+  gelu_fast: 'geluTanh',
+  quick_gelu: 'quickGelu',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+  tanh: 'tanh',
+  sigmoid: 'sigmoid',
+  linear: 'none',
+};
+
+/** An activation by its name in Hugging Face configs (transformers' ACT2FN). */
+export function activationOf(name: string, field: string): Activation {
+  const activation = Object.hasOwn(activationNames, name) ? activationNames[name] : undefined;
+  if (activation) return activation;
+  throw new HeddleError(
+    'ERR_UNSUPPORTED',
+    `config.json: ${field}: expected one of ${Object.keys(activationNames).join(', ')}, found '${name}'`,
+    { where: field, found: name },
+  );
+}

@@ -1,0 +1,128 @@
+import { inLayer, type Tensor } from '../graph/tensor.js';
+import { EncoderLayer, type EncoderLayerNames } from '../layers/block.js';
+import { Embedding } from '../layers/embedding.js';
+import { LayerNorm } from '../layers/norm.js';
+import type { Scope } from '../layers/scope.js';
+import { type AttentionOptions, add, relativeBias } from '../ops/index.js';
+import { Encoder, type EncoderBatch, type EncoderLimits, type Head } from './encoder.js';
+import { FirstTokenPooler, TokenClassifier } from './heads.js';
+import { activationOf, type ModelConfig } from './model_config.js';
+import { firstTokenClassifier, lmHead, positionsAfterPadding } from './roberta.js';
+
+function mpnetConfig(config: ModelConfig) {
+  return {
+    vocabSize: config.integer('vocab_size', { min: 1 }),
+    hiddenSize: config.integer('hidden_size', { min: 1 }),
+    numLayers: config.integer('num_hidden_layers', { min: 0 }),
+    numHeads: config.integer('num_attention_heads', { min: 1 }),
+    intermediateSize: config.integer('intermediate_size', { min: 1 }),
+    activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
+    epsilon: config.number('layer_norm_eps', { default: 1e-12 }),
+    maxPositions: config.integer('max_position_embeddings', { min: 1 }),
+    buckets: config.integer('relative_attention_num_buckets', { min: 2, default: 32 }),
+    tied: config.boolean('tie_word_embeddings', { default: true }),
+    labels: config.labelCount(),
+  };
+}
+type MpnetConfig = ReturnType<typeof mpnetConfig>;
+
+const layerNames: EncoderLayerNames = {
+  query: 'attention.attn.q',
+  key: 'attention.attn.k',
+  value: 'attention.attn.v',
+  output: 'attention.attn.o',
+  attentionNorm: 'attention.LayerNorm',
+  up: 'intermediate.dense',
+  down: 'output.dense',
+  feedForwardNorm: 'output.LayerNorm',
+};
+
+/** The padding id that positions skip: fixed in MPNet's embeddings, whatever its config says. */
+const padId = 1;
+
+/**
+ * Song et al. 2020, "MPNet: Masked and Permuted Pre-training for Language Understanding": BERT with a relative position
+ * bias, one table for all layers.
+ */
+export class Mpnet extends Encoder {
+  readonly limits: EncoderLimits;
+  readonly hiddenSize: number;
+  protected readonly layers: readonly EncoderLayer[];
+  private readonly words: Embedding;
+  private readonly positions: Embedding;
+  private readonly norm: LayerNorm;
+  private readonly biasTable: Tensor;
+  private readonly path: string;
+
+  constructor(config: MpnetConfig, scope: Scope, parts: { head?: Head; pooler?: Head } = {}) {
+    super(parts);
+    const { vocabSize, hiddenSize, maxPositions, numHeads, epsilon } = config;
+    this.limits = { vocabSize, positions: maxPositions, typeVocabSize: Infinity };
+    this.hiddenSize = hiddenSize;
+    const embeddings = scope.at('embeddings');
+    this.path = embeddings.path;
+    this.words = new Embedding(vocabSize, hiddenSize, { scope: embeddings.at('word_embeddings') });
+    this.positions = new Embedding(maxPositions, hiddenSize, {
+      scope: embeddings.at('position_embeddings'),
+    });
+    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: embeddings.at('LayerNorm') });
+    const init = { kind: 'normal', deviation: 0.02 } as const;
+    this.biasTable = scope
+      .at('encoder.relative_attention_bias')
+      .parameter('weight', [config.buckets, numHeads], 'vector', init);
+    this.layers = Array.from(
+      { length: config.numLayers },
+      (_, i) =>
+        new EncoderLayer({
+          dModel: hiddenSize,
+          numHeads,
+          dFeedForward: config.intermediateSize,
+          activation: config.activation,
+          epsilon,
+          names: layerNames,
+          scope: scope.at(`encoder.layer.${i}`),
+        }),
+    );
+  }
+
+  protected embed({ ids, positionIds }: EncoderBatch): Tensor {
+    return inLayer(this.path, () =>
+      this.norm.forward(add(this.words.forward(ids), this.positions.forward(positionIds))),
+    );
+  }
+
+  protected override attentionBias(): AttentionOptions['bias'] {
+    return { kind: 'relative', values: relativeBias(this.biasTable, { maxDistance: 128 }) };
+  }
+
+  override positionIds(ids: readonly number[]): number[] {
+    return positionsAfterPadding(ids, padId);
+  }
+}
+
+export function mpnetModel(source: ModelConfig, scope: Scope): Encoder {
+  const config = mpnetConfig(source);
+  const dense = scope.at('mpnet.pooler.dense');
+  const parts = dense.has('weight')
+    ? { pooler: new FirstTokenPooler(config.hiddenSize, 'tanh', dense) }
+    : {};
+  return new Mpnet(config, scope.at('mpnet'), parts);
+}
+
+export function mpnetForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
+  const config = mpnetConfig(source);
+  const words = scope.at('mpnet.embeddings.word_embeddings');
+  return new Mpnet(config, scope.at('mpnet'), { head: lmHead(config, scope.at('lm_head'), words) });
+}
+
+export function mpnetForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
+  const config = mpnetConfig(source);
+  const head = firstTokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
+  return new Mpnet(config, scope.at('mpnet'), { head });
+}
+
+export function mpnetForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
+  const config = mpnetConfig(source);
+  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
+  return new Mpnet(config, scope.at('mpnet'), { head });
+}
