@@ -1,0 +1,64 @@
+import { openCheckpoint } from '../checkpoints/checkpoint.js';
+import { readConfig } from '../checkpoints/config.js';
+import { readSentenceTransformers } from '../checkpoints/sentence_transformers.js';
+import { HeddleError } from '../errors.js';
+import { architectureOf } from '../models/registry.js';
+import { resolveSource } from './source.js';
+
+export interface ModelFacts {
+  architecture: string;
+  /** Whether `load` can open it. */
+  supported: boolean;
+  parameters: { total: number };
+  /** In the files, headers aside. */
+  bytes: number;
+  files: number;
+  tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
+  /** What else is worth knowing, by name. */
+  summary: Record<string, string>;
+}
+
+/** Reads what a model's files say, without loading any weights. */
+export async function inspect(source: string): Promise<ModelFacts> {
+  const description = await readSentenceTransformers(await resolveSource(source));
+  const folder = description.transformerFolder;
+  const config = await readConfig(folder);
+  const checkpoint = await openCheckpoint(folder);
+  const tensors = [...checkpoint.tensors].map(([name, { dtype, dims, bytes }]) => ({
+    name,
+    dtype,
+    shape: dims,
+    bytes,
+  }));
+  const total = tensors.reduce(
+    (sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1),
+    0,
+  );
+  const dtypes = [...new Set(tensors.map(({ dtype }) => dtype))];
+  const summary: Record<string, string> = { dtypes: dtypes.join(', ') };
+  if (description.isSentenceTransformers) {
+    summary.pooling = `${description.pooling.join(' + ')}${description.normalize ? ', normalised' : ''}`;
+    if (description.maxLength !== undefined)
+      summary['max length'] = `${description.maxLength} tokens`;
+    if (description.prompts.size > 0) summary.prompts = [...description.prompts.keys()].join(', ');
+  }
+  return {
+    architecture: config.architectures[0] ?? config.modelType ?? 'unknown',
+    supported: isSupported(config.architectures, config.modelType),
+    parameters: { total },
+    bytes: checkpoint.totalBytes,
+    files: checkpoint.files.length,
+    tensors,
+    summary,
+  };
+}
+
+function isSupported(architectures: readonly string[], modelType: string | undefined): boolean {
+  try {
+    architectureOf(architectures, modelType);
+    return true;
+  } catch (error) {
+    if (error instanceof HeddleError && error.code === 'ERR_UNSUPPORTED') return false;
+    throw error;
+  }
+}
