@@ -1,0 +1,24 @@
+/**
+ * Writes arguments so that cac's parser cannot misread them. It would take the argument behind a flag for its value where it
+ * looks like a number or a boolean (`--json 1e3`), and takes no value that begins with a dash (`--file -`).
+ *
+ * @param args as the process got them, without Node and the script. @param flags names of the options without a value.
+ */
+export function unambiguous(args: readonly string[], flags: ReadonlySet<string>): string[] {
+  const result: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    const next = args[i + 1];
+    if (arg === '--') return [...result, ...args.slice(i)];
+    const isOption = /^--?[a-z][^=]*$/.test(arg) && next !== undefined;
+    if (isOption && flags.has(arg.replace(/^-+/, '')) && !next.startsWith('-')) {
+      result.push(`${arg}=true`);
+    } else if (isOption && !flags.has(arg.replace(/^-+/, '')) && next === '-') {
+      result.push(`${arg}=-`);
+      i++;
+    } else {
+      result.push(arg);
+    }
+  }
+  return result;
+}
