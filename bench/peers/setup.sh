@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs the engines that the benches measure beside Heddle, into $PEERS_HOME (default: ~/.cache/heddle-peers).
+# Needs gcc, binutils, Node and Python 3.11 with venv; takes 1.5 GB. What is there already is left as it is.
+# Nothing here is needed to build or to test Heddle.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+home=${PEERS_HOME:-$HOME/.cache/heddle-peers}
+mkdir -p "$home/bin" "$home/js" "$home/models"
+
+echo 'peers: Python packages' >&2
+python=$home/venv/bin/python
+[ -x "$python" ] || "${PYTHON:-python3.11}" -m venv "$home/venv"
+"$python" -m pip --disable-pip-version-check --quiet install --no-deps -r "$here/requirements.txt"
+"$python" -c 'import torch' 2>/dev/null || "$python" "$here/stand_ins.py"
+
+echo 'peers: OpenBLAS' >&2
+openblas=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/scipy_openblas32
+gcc -O2 -Wall -Wextra -o "$home/bin/openblas" "$here/openblas.c" -I"$openblas/include" \
+  -L"$openblas/lib" -lscipy_openblas -Wl,-rpath,"$openblas/lib"
+
+echo 'peers: all-MiniLM-L6-v2 as ONNX' >&2
+[ -e "$home/models/minilm.onnx" ] || "$python" -W ignore "$here/export_onnx.py" "$home/models/minilm.onnx"
+
+echo 'peers: JavaScript packages' >&2
+cp "$here/package.json" "$home/js/"
+(cd "$home/js" && npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts)
+echo "peers: ready in $home" >&2

@@ -1,0 +1,44 @@
+/** Plans of one kernel, repeated, and their times. */
+import { arena, input, output, planWords, state } from '../test/native/plan_words.mjs';
+import { addon } from './addon.mjs';
+
+const kinds = { input, state };
+
+/**
+ * A plan of `repeats` times the same node. All but the last write to one buffer of the arena, the last to
+ * the output; so one run measures `repeats` calls of the kernel, and no other node disturbs its caches.
+ *
+ * @param {({ kind: 'input' | 'state', dims: number[], dtype?: string } | null)[]} operands null: an absent optional
+ * @param {object[]} states what `loadState` gave, in the order of the operands of kind 'state'
+ */
+export function repeatedKernel({ kernel, operands, states, outputDims, ints, floats, repeats }) {
+  const counts = { input: 0, state: 0 };
+  const values = [];
+  const operandValues = operands.map((operand) => {
+    if (operand === null) return -1;
+    const { kind, dims, dtype } = operand;
+    return values.push({ kind: kinds[kind], dtype, index: counts[kind]++, dims }) - 1;
+  });
+  const scratch = values.push({ kind: arena, index: 0, dims: outputDims }) - 1;
+  const result = values.push({ kind: output, index: 0, dims: outputDims }) - 1;
+  const nodes = Array.from({ length: repeats }, (_, i) => {
+    const out = i === repeats - 1 ? result : scratch;
+    return { kernel, in: operandValues, out, ints, floats };
+  });
+  const arenaBytes = Math.ceil((4 * outputDims.reduce((a, b) => a * b)) / 64) * 64;
+  const words = planWords({ kernels: addon().kernels(), values, nodes, arenaBytes });
+  return addon().createPlan(words, states);
+}
+
+/** A contestant (alternate.mjs): the milliseconds of each node, from the profile of the run. */
+export function nodeTimes(plan, inputs, repeats) {
+  return async (reps) => {
+    const times = [];
+    const profile = new Float64Array(2 * repeats);
+    while (times.length < reps) {
+      await addon().run(plan, [], inputs, null, profile);
+      for (let i = 0; i < repeats; i++) times.push((profile[2 * i + 1] - profile[2 * i]) / 1e6);
+    }
+    return times;
+  };
+}
