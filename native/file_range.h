@@ -24,10 +24,11 @@ struct FileRange {
 // Throws where offset, bytes, dtype and dims cannot belong together, whatever the file.
 void checkFileRange(const FileRange& range);
 
-// What tells whether a file is still the same one.
+// What tells whether a file is still the same one, with the same contents. The time of the last
+// change of status is among it because a program can set the time of the last modification.
 struct FileIdentity {
   uint64_t device, inode;
-  int64_t modifiedNs, size;
+  int64_t modifiedNs, changedNs, size;
 };
 
 // A file open for reading; closed at the end of the scope.

@@ -30,13 +30,15 @@ InputFile::InputFile(const std::string& path) : path_(path) {
     throw Error(ErrorCode::kFile, "%s: expected a regular file", path.c_str());
   }
 #ifdef __APPLE__
-  const timespec modified = facts.st_mtimespec;
+  const timespec modified = facts.st_mtimespec, changed = facts.st_ctimespec;
 #else
-  const timespec modified = facts.st_mtim;
+  const timespec modified = facts.st_mtim, changed = facts.st_ctim;
 #endif
+  auto nanoseconds = [](const timespec& time) {
+    return static_cast<int64_t>(time.tv_sec) * 1000000000 + time.tv_nsec;
+  };
   identity_ = {static_cast<uint64_t>(facts.st_dev), static_cast<uint64_t>(facts.st_ino),
-               static_cast<int64_t>(modified.tv_sec) * 1000000000 + modified.tv_nsec,
-               static_cast<int64_t>(facts.st_size)};
+               nanoseconds(modified), nanoseconds(changed), static_cast<int64_t>(facts.st_size)};
 }
 
 InputFile::~InputFile() { close(descriptor_); }

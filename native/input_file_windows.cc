@@ -40,7 +40,7 @@ InputFile::InputFile(const std::string& path) : path_(path) {
   const uint64_t modified =
       join(facts.ftLastWriteTime.dwHighDateTime, facts.ftLastWriteTime.dwLowDateTime);
   identity_ = {facts.dwVolumeSerialNumber, join(facts.nFileIndexHigh, facts.nFileIndexLow),
-               static_cast<int64_t>(modified),
+               static_cast<int64_t>(modified), static_cast<int64_t>(modified),
                static_cast<int64_t>(join(facts.nFileSizeHigh, facts.nFileSizeLow))};
 }
 

@@ -10,15 +10,15 @@
 namespace heddle {
 namespace {
 
-using Key = std::tuple<uint64_t, uint64_t, int64_t, int64_t, int64_t, int64_t, FileDType, DType,
-                       Form, int, int64_t, int64_t, int64_t, int64_t>;
+using Key = std::tuple<uint64_t, uint64_t, int64_t, int64_t, int64_t, int64_t, int64_t, FileDType,
+                       DType, Form, int, int64_t, int64_t, int64_t, int64_t>;
 
 Key keyOf(const FileIdentity& file, const FileRange& range, DType dtype, Form form) {
   int64_t dims[kMaxRank] = {};
   for (int i = 0; i < range.rank; ++i) dims[i] = range.dims[i];
-  return {file.device, file.inode,  file.modifiedNs, file.size, range.offset,
-          range.bytes, range.dtype, dtype,           form,      range.rank,
-          dims[0],     dims[1],     dims[2],         dims[3]};
+  return {file.device,  file.inode,  file.modifiedNs, file.changedNs, file.size,
+          range.offset, range.bytes, range.dtype,     dtype,          form,
+          range.rank,   dims[0],     dims[1],         dims[2],        dims[3]};
 }
 
 class Table {

@@ -21,17 +21,8 @@ export function missingTools() {
 /** @returns {string} the command that installs compiler, make and Python on this system */
 export function howToInstall() {
   switch (process.platform) {
-    case 'win32': {
-      // The kernels are compiled by Clang: they use its and GCC's vector built-ins.
-      const parts = [
-        'Workload.VCTools',
-        'Component.VC.Llvm.Clang',
-        'Component.VC.Llvm.ClangToolset',
-      ];
-      const add = parts.map((part) => `--add Microsoft.VisualStudio.${part}`).join(' ');
-      const packages = 'Python.Python.3.12 Microsoft.VisualStudio.2022.BuildTools';
-      return `winget install ${packages} --override "--passive --includeRecommended ${add}"`;
-    }
+    case 'win32':
+      return onWindows();
     case 'darwin':
       return 'xcode-select --install';
     default:
@@ -40,6 +31,18 @@ export function howToInstall() {
       if (existsSync('/etc/redhat-release')) return 'sudo dnf install -y gcc-c++ make python3';
       return 'install g++ (or clang++), make and python3 with your package manager';
   }
+}
+
+/** Two commands: winget would hand the options of Visual Studio's installer to Python's too. */
+export function onWindows() {
+  // The kernels are compiled by Clang: they use its and GCC's vector built-ins.
+  const parts = ['Workload.VCTools', 'Component.VC.Llvm.Clang', 'Component.VC.Llvm.ClangToolset'];
+  const add = parts.map((part) => `--add Microsoft.VisualStudio.${part}`).join(' ');
+  const options = `--override "--wait --passive ${add} --includeRecommended"`;
+  return [
+    `winget install Microsoft.VisualStudio.2022.BuildTools ${options}`,
+    'winget install Python.Python.3.12',
+  ].join(' && ');
 }
 
 function runs(command, args) {

@@ -1,26 +1,17 @@
 /**
  * npm run conformance -- models DIR [--families a,b] [--json]
  *
- * Runs golden cases and prints passed and total by family. Exit code 1 where a case fails.
+ * Runs golden cases and prints passed and total by family. Exit code 1 where a case fails, 2 for a wrong call.
  */
 import { parseArgs } from 'node:util';
 import { load } from '../dist/index.mjs';
-import { runModels } from './conformance/models.mjs';
+import { foldersIn, runModels } from './conformance/models.mjs';
 
 const usage = 'usage: npm run conformance -- models DIR [--families a,b] [--json]';
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { families: { type: 'string' }, json: { type: 'boolean' } },
-});
-const [what, folder] = positionals;
-if (what !== 'models' || folder === undefined || positionals.length !== 2) {
-  process.stderr.write(`${usage}\n`);
-  process.exit(2);
-}
+const { values, folder, families: wanted } = await call();
 
 const results = [];
-for await (const result of runModels(load, folder, values.families?.split(',')))
-  results.push(result);
+for await (const result of runModels(load, folder, wanted)) results.push(result);
 
 const families = [...new Set(results.map(({ family }) => family))].map((family) => {
   const of = results.filter((result) => result.family === family);
@@ -42,3 +33,27 @@ if (values.json) {
   }
 }
 process.exitCode = failures.length > 0 || results.length === 0 ? 1 : 0;
+
+/** The command line, checked; ends the process where it is wrong. */
+async function call() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { families: { type: 'string' }, json: { type: 'boolean' } },
+    });
+    const [what, folder] = positionals;
+    if (what !== 'models' || positionals.length !== 2) throw new Error(usage);
+    const known = await foldersIn(folder).catch(() => {
+      throw new Error(`${folder}: cannot be read as a folder`);
+    });
+    const families = values.families?.split(',');
+    const unknown = families?.find((family) => !known.includes(family));
+    if (unknown !== undefined) {
+      throw new Error(`--families: expected some of ${known.join(', ')}, found '${unknown}'`);
+    }
+    return { values, folder, families };
+  } catch (error) {
+    process.stderr.write(`${error.message.split('\n')[0]}\n`);
+    process.exit(2);
+  }
+}

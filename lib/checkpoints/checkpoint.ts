@@ -1,8 +1,9 @@
 /** A checkpoint's tensors, whether in one safetensors file or in many with an index. */
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HeddleError, mismatch } from '../errors.js';
 import type { FileRange } from '../native.js';
-import { kindOf, readSmallFile } from './file_reading.js';
+import { fileError, kindOf, readSmallFile } from './file_reading.js';
 import { JsonScanner } from './json_scanner.js';
 import { largestHeader, readSafetensors } from './safetensors.js';
 
@@ -13,6 +14,8 @@ export interface Checkpoint {
   readonly files: string[];
   /** Of all tensors. */
   readonly totalBytes: number;
+  /** What each file was when its header was read; see `checkUnchanged`. */
+  readonly versions: ReadonlyMap<string, string>;
 }
 
 const singleName = 'model.safetensors';
@@ -36,10 +39,39 @@ export async function openCheckpoint(source: string): Promise<Checkpoint> {
   throw await nothingToOpen(source);
 }
 
+/**
+ * To be called when all tensors have been read: throws ERR_FILE where a file is no longer the one whose header said where they
+ * are, since its tensors then may come from two files.
+ */
+export async function checkUnchanged({ versions }: Checkpoint): Promise<void> {
+  for (const [file, version] of versions) {
+    if ((await versionOf(file)) !== version) {
+      throw new HeddleError(
+        'ERR_FILE',
+        `${file}: changed while it was being loaded; load it again`,
+        {
+          where: file,
+        },
+      );
+    }
+  }
+}
+
+async function versionOf(file: string): Promise<string> {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch (cause) {
+    throw fileError(file, cause);
+  }
+}
+
 async function openFiles(files: string[]): Promise<Checkpoint> {
   const tensors = new Map<string, FileRange>();
+  const versions = new Map<string, string>();
   let totalBytes = 0;
   for (const file of files) {
+    versions.set(file, await versionOf(file));
     for (const [name, range] of (await readSafetensors(file)).tensors) {
       const other = tensors.get(name);
       if (other !== undefined) {
@@ -50,7 +82,7 @@ async function openFiles(files: string[]): Promise<Checkpoint> {
       totalBytes += range.bytes;
     }
   }
-  return { tensors, files, totalBytes };
+  return { tensors, files, totalBytes, versions };
 }
 
 async function openSharded(folder: string, index: string): Promise<Checkpoint> {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findInHubCache, ownModelsFolder } from './hub_cache.js';
+import { findInHubCache, findInOwnModels } from './hub_cache.js';
 
 /** The model of commands that are given none. */
 export const defaultModelName = 'sentence-transformers/all-MiniLM-L6-v2';
@@ -10,8 +10,7 @@ export const defaultModelName = 'sentence-transformers/all-MiniLM-L6-v2';
  * is in neither.
  */
 export function defaultModelFolder(): string | undefined {
-  const folders = [findInHubCache(defaultModelName), join(ownModelsFolder(), 'all-MiniLM-L6-v2')];
-  return folders.find(
-    (folder) => folder !== undefined && existsSync(join(folder, 'model.safetensors')),
-  );
+  const cached = findInHubCache(defaultModelName);
+  const isWhole = cached !== undefined && existsSync(join(cached, 'model.safetensors'));
+  return isWhole ? cached : findInOwnModels(defaultModelName);
 }

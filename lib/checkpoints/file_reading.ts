@@ -1,4 +1,5 @@
 /** Reads files with typed errors. */
+import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { HeddleError } from '../errors.js';
 
@@ -18,7 +19,8 @@ export async function withFile<T>(
 ): Promise<T> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, 'r');
+    // Without O_NONBLOCK (which Windows does not have), opening a FIFO would wait for a writer.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const status = await file.stat();
     if (!status.isFile()) {
       throw new HeddleError('ERR_FILE', `${path}: expected a file, found something else`, {

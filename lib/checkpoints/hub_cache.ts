@@ -3,7 +3,7 @@
  * (https://huggingface.co/docs/huggingface_hub/guides/manage-cache), by its layout alone, and Heddle's
  * own. The only reader of HF_* variables; nothing here touches a network.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,6 +17,20 @@ function cacheHome(environment: Environment): string {
 /** Heddle's folder for models: `heddle/models` in the user's cache. */
 export function ownModelsFolder(environment: Environment = process.env): string {
   return join(cacheHome(environment), 'heddle', 'models');
+}
+
+/**
+ * The folder of a model that scripts/fetch-minilm.mjs has put there, by its name on the hub with its organisation or without;
+ * undefined when it is not there. Somebody else's model of the same name is another model.
+ */
+export function findInOwnModels(
+  id: string,
+  environment: Environment = process.env,
+): string | undefined {
+  const name = /^(?:sentence-transformers\/)?([A-Za-z0-9][\w.-]*)$/.exec(id)?.[1];
+  if (name === undefined) return undefined;
+  const folder = join(ownModelsFolder(environment), name);
+  return existsSync(join(folder, 'model.safetensors')) ? folder : undefined;
 }
 
 /** $HF_HUB_CACHE (or its older name), else `hub` in $HF_HOME, else `huggingface/hub` in the user's cache. */

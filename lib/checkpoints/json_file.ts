@@ -41,6 +41,8 @@ export function ownField(fields: JsonFields, name: string): unknown {
 /** A value in an error message. */
 export function describeJson(value: unknown): string {
   if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (isFields(value)) return 'an object';
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

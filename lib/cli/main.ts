@@ -20,7 +20,9 @@ cli.version(packageJson.version);
 function fail(error: unknown): void {
   const isUsage =
     (error instanceof Error && error.name === 'CACError') ||
-    (error instanceof HeddleError && error.code === 'ERR_ARGUMENT');
+    (error instanceof HeddleError &&
+      // A variable set wrong is part of the call, also where its value is one that only this CPU lacks.
+      (error.code === 'ERR_ARGUMENT' || error.where?.startsWith('HEDDLE_')));
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`heddle: ${message.replaceAll('\n', ' ')}\n`);
   if (!(error instanceof Error && (isUsage || error instanceof HeddleError))) {

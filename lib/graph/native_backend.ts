@@ -20,7 +20,7 @@ export class NativeBackend implements Backend {
     const { source, dtype, shape } = state;
     const copy =
       source.kind === 'file'
-        ? await typed(this.addon.loadState(source.range, dtype, form))
+        ? await typed(() => this.addon.loadState(source.range, dtype, form))
         : typedNow(() =>
             this.addon.createState(dtype, [...shape], source.kind === 'data' ? source.data : null),
           );
@@ -56,7 +56,9 @@ export class NativeBackend implements Backend {
       const onAbort = (): void => cancel?.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        return await typed(this.addon.run(plan, [...sizes], [...inputs], cancel, profile ?? null));
+        return await typed(() =>
+          this.addon.run(plan, [...sizes], [...inputs], cancel, profile ?? null),
+        );
       } catch (error) {
         signal?.throwIfAborted();
         throw error;
@@ -99,9 +101,10 @@ function asHeddleError(error: unknown): unknown {
     : error;
 }
 
-async function typed<T>(promise: Promise<T>): Promise<T> {
+/** The addon throws at once for a wrong argument, and rejects for what fails later: both here. */
+async function typed<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return await promise;
+    return await call();
   } catch (error) {
     throw asHeddleError(error);
   }

@@ -1,6 +1,6 @@
 import { HeddleError } from '../errors.js';
 import type { Backend } from './backend.js';
-import type { State } from './state.js';
+import { State } from './state.js';
 import { stateTensor, type Tensor } from './tensor.js';
 
 /**
@@ -31,6 +31,7 @@ export interface LoadOptions {
 /** The parameters of one model, by name: each is made once, however many layers use it. */
 export class Parameters {
   private readonly states = new Map<string, { state: State; role: ParameterRole }>();
+  private readonly buffers: State[] = [];
 
   constructor(private readonly source: ParameterSource) {}
 
@@ -54,6 +55,13 @@ export class Parameters {
       );
     }
     return stateTensor(entry.state);
+  }
+
+  /** A constant table that lives as long as the parameters and is none of them: neither counted nor loaded ahead. */
+  buffer(name: string, shape: readonly number[], data: Float32Array): Tensor {
+    const state = new State(name, shape, 'float32', { kind: 'data', data });
+    this.buffers.push(state);
+    return stateTensor(state);
   }
 
   *[Symbol.iterator](): IterableIterator<State> {
@@ -83,6 +91,6 @@ export class Parameters {
   }
 
   dispose(): void {
-    for (const state of this) state.dispose();
+    for (const state of [...this, ...this.buffers]) state.dispose();
   }
 }

@@ -1,9 +1,10 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import type { NativeDType } from '../native.js';
+import { describeValue } from './options.js';
 import { type Attributes, ruleOf } from './rules.js';
 import { type Dim, formatShape, SymbolicDim } from './shape.js';
 import type { State } from './state.js';
-import type { Tensor } from './tensor.js';
+import { expectTensor, type Tensor } from './tensor.js';
 
 /** A dimension in a program: its size, or −1 − i for the i-th symbol. */
 export type ProgramDim = number;
@@ -54,6 +55,12 @@ export function trace(
   outputs: Readonly<Record<string, Tensor>>,
   effects: readonly Tensor[] = [],
 ): Traced {
+  if (typeof outputs !== 'object' || outputs === null) {
+    const expected = 'a tensor, or tensors by name';
+    throw mismatch('ERR_ARGUMENT', 'outputs', expected, describeValue(outputs));
+  }
+  for (const [name, value] of Object.entries(outputs)) expectTensor(value, `output ${name}`);
+  for (const value of effects) expectTensor(value, 'effects');
   const symbols: SymbolicDim[] = [];
   const states: State[] = [];
   const values: ProgramValue[] = [];

@@ -1,6 +1,7 @@
 import { HeddleError } from '../errors.js';
 import type { Backend, BackendPlan, RunOptions } from './backend.js';
 import { defaultBackend } from './default_backend.js';
+import { checkOptions } from './options.js';
 import { type Traced, trace } from './program.js';
 import { resolveShape, type SymbolicDim } from './shape.js';
 import { Tensor } from './tensor.js';
@@ -76,11 +77,10 @@ export class CompiledGraph {
 export async function compile(
   outputs: Readonly<Record<string, Tensor>>,
   capacities: ReadonlyMap<SymbolicDim, number> = new Map(),
-  {
-    effects = [],
-    backend = defaultBackend(),
-  }: { effects?: readonly Tensor[]; backend?: Backend } = {},
+  options: { effects?: readonly Tensor[]; backend?: Backend } = {},
 ): Promise<CompiledGraph> {
+  checkOptions('compile', options, ['effects', 'backend']);
+  const { effects = [], backend = defaultBackend() } = options;
   const traced = trace(outputs, effects);
   return compileTraced(traced, outputs, capacities, backend);
 }
@@ -111,6 +111,7 @@ export async function run(
   what: Tensor | Readonly<Record<string, Tensor>>,
   options: RunOptions = {},
 ): Promise<NdArray | Record<string, NdArray>> {
+  checkOptions('run', options, ['signal', 'profile']);
   const single = what instanceof Tensor;
   const outputs = single ? { result: what } : what;
   const graph = await compile(outputs);

@@ -1,4 +1,5 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
+import { describeValue } from './options.js';
 
 /**
  * A dimension whose size is known only at run time, such as the number of packed rows in a batch.
@@ -37,6 +38,9 @@ export function resolveShape(shape: Shape, sizeOf: (symbol: SymbolicDim) => numb
 
 /** Throws ERR_SHAPE unless every dimension is a symbol or a whole number from 0 to 2^31 − 1. */
 export function checkShape(shape: Shape, where: string): void {
+  if (!Array.isArray(shape)) {
+    throw mismatch('ERR_SHAPE', where, 'a shape, an array', describeValue(shape));
+  }
   if (shape.length > maxRank) {
     throw new HeddleError(
       'ERR_SHAPE',
@@ -44,7 +48,8 @@ export function checkShape(shape: Shape, where: string): void {
     );
   }
   for (const dim of shape) {
-    if (typeof dim === 'number' && !(Number.isInteger(dim) && dim >= 0 && dim < 2 ** 31)) {
+    if (dim instanceof SymbolicDim) continue;
+    if (!(Number.isInteger(dim) && dim >= 0 && dim < 2 ** 31)) {
       throw new HeddleError(
         'ERR_SHAPE',
         `${where}: a dimension must be a whole number from 0 to 2^31 − 1, found ${formatShape(shape)}`,

@@ -1,8 +1,9 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import type { NativeDType } from '../native.js';
+import { describeValue } from './options.js';
 import type { Attributes, Operand, OpRule } from './rules.js';
-import { checkShape, elementCount, formatShape, type Shape } from './shape.js';
-import type { State } from './state.js';
+import { checkShape, elementCount, formatShape, maxRank, type Shape } from './shape.js';
+import { State } from './state.js';
 
 /**
  * What a tensor stands for: the result of an op, a state, a run-time input that each run supplies, or data that was
@@ -39,6 +40,13 @@ export class Tensor implements Operand {
   }
 }
 
+/** Throws ERR_ARGUMENT unless `value` is a tensor. */
+export function expectTensor(value: unknown, where: string): asserts value is Tensor {
+  if (!(value instanceof Tensor)) {
+    throw mismatch('ERR_ARGUMENT', where, 'a tensor', describeValue(value));
+  }
+}
+
 const paths: string[] = [];
 let recorded = 0;
 
@@ -57,7 +65,11 @@ export function input(name: string, shape: Shape, dtype: 'float32' | 'int32'): T
   return new Tensor({ kind: 'input', name }, shape, dtype);
 }
 
+/** The contents of a state, as a run finds them. */
 export function stateTensor(state: State): Tensor {
+  if (!(state instanceof State)) {
+    throw mismatch('ERR_ARGUMENT', 'stateTensor', 'a State', describeValue(state));
+  }
   return new Tensor({ kind: 'state', state }, state.shape, state.dtype).named(state.name);
 }
 
@@ -91,8 +103,9 @@ function flatten(nested: Nested): { data: Float32Array; shape: number[] } {
   const shape: number[] = [];
   for (let level: Nested = nested; Array.isArray(level); level = level[0] as Nested) {
     shape.push(level.length);
-    if (level.length === 0) break;
+    if (level.length === 0 || shape.length > maxRank) break; // checkShape refuses the second
   }
+  checkShape(shape, 'tensor');
   const data = new Float32Array(elementCount(shape));
   let at = 0;
   const fill = (level: Nested, depth: number): void => {
@@ -101,6 +114,9 @@ function flatten(nested: Nested): { data: Float32Array; shape: number[] } {
         data[at++] = level;
         return;
       }
+    } else if (!Array.isArray(level)) {
+      const expected = 'numbers in arrays, a Float32Array or an Int32Array';
+      throw mismatch('ERR_ARGUMENT', 'tensor', expected, describeValue(level));
     } else if (level.length === shape[depth]) {
       for (const item of level) fill(item, depth + 1);
       return;
@@ -133,6 +149,9 @@ function inferNamed<A extends Attributes>(
   operands: readonly (Tensor | undefined)[],
   attributes: A,
 ): Operand {
+  operands.forEach((operand, i) => {
+    if (operand !== undefined) expectTensor(operand, `${rule.name}: ${rule.operands[i]}`);
+  });
   try {
     return rule.infer(operands, attributes);
   } catch (error) {

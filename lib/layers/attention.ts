@@ -1,8 +1,10 @@
 import { HeddleError } from '../errors.js';
+import { checkOptions, checkSizes } from '../graph/options.js';
 import { inLayer, type Tensor } from '../graph/tensor.js';
 import { type AttentionOptions, attention } from '../ops/index.js';
+import { Layer } from './layer.js';
 import { Linear } from './linear.js';
-import { type LayerOptions, Scope } from './scope.js';
+import type { LayerOptions } from './scope.js';
 import { type Sequences, unseen } from './sequence.js';
 
 /** Names of the four projections below the layer, as the checkpoint spells them. */
@@ -33,8 +35,7 @@ export interface AttentionCall {
  * Multi-head attention (Vaswani et al. 2017, section 3.2.2): projections to queries, keys and values, scaled
  * dot-product attention in each head, and a projection of the concatenated heads.
  */
-export class MultiHeadAttention {
-  readonly path: string;
+export class MultiHeadAttention extends Layer {
   private readonly numHeads: number;
   private readonly numKeyHeads: number;
   private readonly query: Linear;
@@ -42,14 +43,14 @@ export class MultiHeadAttention {
   private readonly value: Linear;
   private readonly output: Linear;
 
-  constructor({
-    dModel,
-    numHeads,
-    numKeyHeads = numHeads,
-    bias = true,
-    names = { query: 'q_proj', key: 'k_proj', value: 'v_proj', output: 'out_proj' },
-    scope = Scope.random(),
-  }: MultiHeadAttentionOptions) {
+  constructor(options: MultiHeadAttentionOptions) {
+    const known = ['dModel', 'numHeads', 'numKeyHeads', 'bias', 'names'];
+    super('MultiHeadAttention', options, known);
+    const { dModel, numHeads, numKeyHeads = numHeads, bias = true } = options;
+    const { names = { query: 'q_proj', key: 'k_proj', value: 'v_proj', output: 'out_proj' } } =
+      options;
+    const { scope } = this;
+    checkSizes('MultiHeadAttention', { dModel, numHeads, numKeyHeads });
     if (!(Number.isInteger(dModel / numHeads) && Number.isInteger(numHeads / numKeyHeads))) {
       throw new HeddleError(
         'ERR_SHAPE',
@@ -57,7 +58,6 @@ export class MultiHeadAttention {
           `${numHeads} heads and ${numKeyHeads} key heads for a width of ${dModel}`,
       );
     }
-    this.path = scope.path;
     this.numHeads = numHeads;
     this.numKeyHeads = numKeyHeads;
     const keyWidth = (dModel / numHeads) * numKeyHeads;
@@ -82,6 +82,7 @@ export class MultiHeadAttention {
       observe?: ((call: AttentionCall) => void) | undefined;
     } = {},
   ): Tensor {
+    checkOptions('MultiHeadAttention.forward', options, ['memory', 'causal', 'bias', 'observe']);
     const { memory, causal = false, bias, observe } = options;
     const source = memory?.hidden ?? x;
     const keySequences = memory?.sequences ?? sequences;
@@ -100,7 +101,7 @@ export class MultiHeadAttention {
       ...(bias ? { bias } : {}),
     };
     observe?.({ q, k, options: attend });
-    const mixed = inLayer(this.path, () => attention(q, k, v, attend));
+    const mixed = inLayer(this.scope.path, () => attention(q, k, v, attend));
     return this.output.forward(mixed);
   }
 }

@@ -1,9 +1,11 @@
+import { checkSizes } from '../graph/options.js';
 import type { Tensor } from '../graph/tensor.js';
 import { type Activation, type AttentionOptions, add } from '../ops/index.js';
 import { type AttentionCall, type AttentionNames, MultiHeadAttention } from './attention.js';
 import { FeedForward } from './feed_forward.js';
+import { Layer } from './layer.js';
 import { LayerNorm } from './norm.js';
-import { type LayerOptions, Scope } from './scope.js';
+import type { LayerOptions, Scope } from './scope.js';
 import type { Sequences } from './sequence.js';
 
 export interface EncoderLayerNames extends AttentionNames {
@@ -22,6 +24,19 @@ export interface BlockOptions extends LayerOptions {
   normFirst?: boolean;
   epsilon?: number;
 }
+
+export interface EncoderLayerOptions extends BlockOptions {
+  names?: EncoderLayerNames;
+}
+
+const blockOptions = [
+  'dModel',
+  'numHeads',
+  'dFeedForward',
+  'activation',
+  'normFirst',
+  'epsilon',
+] as const;
 
 /** Names of torch.nn.TransformerEncoderLayer, with one projection each for queries, keys and values. */
 const torchEncoderNames: EncoderLayerNames = {
@@ -46,25 +61,22 @@ function residual(
 }
 
 /** Self-attention and feed-forward, each with a residual connection and a norm (Vaswani et al. 2017, section 3.1). */
-export class EncoderLayer {
+export class EncoderLayer extends Layer {
   private readonly attention: MultiHeadAttention;
   private readonly attentionNorm: LayerNorm;
   private readonly feedForward: FeedForward;
   private readonly feedForwardNorm: LayerNorm;
   private readonly normFirst: boolean;
 
-  constructor({
-    names = torchEncoderNames,
-    normFirst = false,
-    epsilon = 1e-5,
-    scope = Scope.random(),
-    ...sizes
-  }: BlockOptions & { names?: EncoderLayerNames }) {
+  constructor(options: EncoderLayerOptions) {
+    super('EncoderLayer', options, [...blockOptions, 'names']);
+    const { dModel, numHeads, dFeedForward, activation = 'relu' } = options;
+    const { normFirst = false, epsilon = 1e-5, names = torchEncoderNames } = options;
+    const { scope } = this;
     this.normFirst = normFirst;
-    const { dModel } = sizes;
-    this.attention = new MultiHeadAttention({ ...sizes, names, scope });
+    this.attention = new MultiHeadAttention({ dModel, numHeads, names, scope });
     this.attentionNorm = new LayerNorm(dModel, { epsilon, scope: scope.at(names.attentionNorm) });
-    this.feedForward = new FeedForward({ ...sizes, names, scope });
+    this.feedForward = new FeedForward({ dModel, dFeedForward, activation, names, scope });
     this.feedForwardNorm = new LayerNorm(dModel, {
       epsilon,
       scope: scope.at(names.feedForwardNorm),
@@ -89,6 +101,19 @@ export class EncoderLayer {
   }
 }
 
+/** A stack of equal layers. @param scopeOf where the parameters of each are. */
+export function encoderStack(
+  count: number,
+  options: Omit<EncoderLayerOptions, 'scope'>,
+  scopeOf: (layer: number) => Scope,
+): EncoderLayer[] {
+  checkSizes('layers of the encoder', { count }, 0);
+  return Array.from(
+    { length: count },
+    (_, i) => new EncoderLayer({ ...options, scope: scopeOf(i) }),
+  );
+}
+
 /** An encoder's output, for the attention of a decoder. */
 export interface Memory {
   hidden: Tensor;
@@ -96,25 +121,26 @@ export interface Memory {
 }
 
 /** Causal self-attention, attention to the encoder's output, feed-forward (Vaswani et al. 2017, section 3.1). */
-export class DecoderLayer {
+export class DecoderLayer extends Layer {
   private readonly selfAttention: MultiHeadAttention;
   private readonly crossAttention: MultiHeadAttention;
   private readonly feedForward: FeedForward;
   private readonly norms: readonly [LayerNorm, LayerNorm, LayerNorm];
   private readonly normFirst: boolean;
 
-  constructor({
-    normFirst = false,
-    epsilon = 1e-5,
-    scope = Scope.random(),
-    ...sizes
-  }: BlockOptions) {
+  constructor(options: BlockOptions) {
+    super('DecoderLayer', options, blockOptions);
+    const { dModel, numHeads, dFeedForward, activation = 'relu' } = options;
+    const { normFirst = false, epsilon = 1e-5 } = options;
+    const { scope } = this;
     this.normFirst = normFirst;
     const norm = (name: string): LayerNorm =>
-      new LayerNorm(sizes.dModel, { epsilon, scope: scope.at(name) });
-    this.selfAttention = new MultiHeadAttention({ ...sizes, scope: scope.at('self_attn') });
-    this.crossAttention = new MultiHeadAttention({ ...sizes, scope: scope.at('multihead_attn') });
-    this.feedForward = new FeedForward({ ...sizes, scope });
+      new LayerNorm(dModel, { epsilon, scope: scope.at(name) });
+    const attention = (name: string): MultiHeadAttention =>
+      new MultiHeadAttention({ dModel, numHeads, scope: scope.at(name) });
+    this.selfAttention = attention('self_attn');
+    this.crossAttention = attention('multihead_attn');
+    this.feedForward = new FeedForward({ dModel, dFeedForward, activation, scope });
     this.norms = [norm('norm1'), norm('norm2'), norm('norm3')];
   }
 

@@ -1,23 +1,26 @@
+import { checkSizes } from '../graph/options.js';
 import { inLayer, type Tensor } from '../graph/tensor.js';
 import { embedding } from '../ops/index.js';
-import { type LayerOptions, Scope } from './scope.js';
+import { Layer } from './layer.js';
+import type { LayerOptions } from './scope.js';
 
 /** Rows of a table by id. ids: int32 [rows] → float32 [rows, width]. Parameter: `weight` [entries, width]. */
-export class Embedding {
-  readonly path: string;
+export class Embedding extends Layer {
   readonly weight: Tensor;
 
   constructor(
     readonly entries: number,
     readonly width: number,
-    { scope = Scope.random() }: LayerOptions = {},
+    options: LayerOptions = {},
   ) {
-    this.path = scope.path;
+    super('Embedding', options);
+    checkSizes('Embedding', { entries, width });
     const init = { kind: 'normal', deviation: 1 } as const;
-    this.weight = scope.parameter('weight', [entries, width], 'embedding', init);
+    this.weight = this.scope.parameter('weight', [entries, width], 'embedding', init);
   }
 
-  forward(ids: Tensor, { scale = 1 } = {}): Tensor {
-    return inLayer(this.path, () => embedding(this.weight, ids, { scale }));
+  /** @param options.scale factor of the rows, by default 1. */
+  forward(ids: Tensor, options: { scale?: number } = {}): Tensor {
+    return inLayer(this.scope.path, () => embedding(this.weight, ids, options));
   }
 }

@@ -1,7 +1,9 @@
+import { checkSizes } from '../graph/options.js';
 import type { Tensor } from '../graph/tensor.js';
 import { type Activation, activation } from '../ops/index.js';
+import { Layer } from './layer.js';
 import { Linear } from './linear.js';
-import { type LayerOptions, Scope } from './scope.js';
+import type { LayerOptions } from './scope.js';
 
 export interface FeedForwardOptions extends LayerOptions {
   dModel: number;
@@ -11,21 +13,23 @@ export interface FeedForwardOptions extends LayerOptions {
 }
 
 /** Position-wise feed-forward network, f(x·W₁ + b₁)·W₂ + b₂ (Vaswani et al. 2017, section 3.3). */
-export class FeedForward {
+export class FeedForward extends Layer {
   private readonly up: Linear;
   private readonly down: Linear;
   private readonly activation: Activation;
 
-  constructor({
-    dModel,
-    dFeedForward,
-    activation: kind = 'relu',
-    names = { up: 'linear1', down: 'linear2' },
-    scope = Scope.random(),
-  }: FeedForwardOptions) {
+  constructor(options: FeedForwardOptions) {
+    super('FeedForward', options, ['dModel', 'dFeedForward', 'activation', 'names']);
+    const {
+      dModel,
+      dFeedForward,
+      activation: kind = 'relu',
+      names = { up: 'linear1', down: 'linear2' },
+    } = options;
+    checkSizes('FeedForward', { dModel, dFeedForward });
     this.activation = kind;
-    this.up = new Linear(dModel, dFeedForward, { scope: scope.at(names.up) });
-    this.down = new Linear(dFeedForward, dModel, { scope: scope.at(names.down) });
+    this.up = new Linear(dModel, dFeedForward, { scope: this.scope.at(names.up) });
+    this.down = new Linear(dFeedForward, dModel, { scope: this.scope.at(names.down) });
   }
 
   /** x: float32 [rows, dModel]. */

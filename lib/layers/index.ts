@@ -1,11 +1,25 @@
 /** The layers, for building models of your own: `nn` of the public API. */
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention.js';
-export { type BlockOptions, DecoderLayer, EncoderLayer, type Memory } from './block.js';
+export {
+  type BlockOptions,
+  DecoderLayer,
+  EncoderLayer,
+  type EncoderLayerNames,
+  type EncoderLayerOptions,
+  type Memory,
+} from './block.js';
 export { Embedding } from './embedding.js';
 export { FeedForward, type FeedForwardOptions } from './feed_forward.js';
+export { Layer } from './layer.js';
 export { Linear } from './linear.js';
 export { LayerNorm, RmsNorm } from './norm.js';
 export { LearnedPositions, SinusoidalPositions } from './positional_encoding.js';
 export { type LayerOptions, Scope } from './scope.js';
 export { type PackedIds, pack, type Sequences } from './sequence.js';
+export {
+  TokenEmbeddings,
+  type TokenEmbeddingsNames,
+  type TokenEmbeddingsOptions,
+  type TokenIds,
+} from './token_embeddings.js';
 export { Transformer, type TransformerOptions } from './transformer.js';

@@ -1,33 +1,34 @@
+import { checkSizes } from '../graph/options.js';
 import { inLayer, type Tensor } from '../graph/tensor.js';
 import { layerNorm, rmsNorm } from '../ops/index.js';
-import { type LayerOptions, Scope } from './scope.js';
+import { Layer } from './layer.js';
+import type { LayerOptions } from './scope.js';
 
 /** Layer normalisation over the features. Parameters: `weight` and `bias` [width]. */
-export class LayerNorm {
-  readonly path: string;
+export class LayerNorm extends Layer {
   private readonly gamma: Tensor;
   private readonly beta: Tensor;
   private readonly epsilon: number;
 
   constructor(
     readonly width: number,
-    { epsilon = 1e-5, scope = Scope.random() }: LayerOptions & { epsilon?: number } = {},
+    options: LayerOptions & { epsilon?: number } = {},
   ) {
-    this.path = scope.path;
-    this.epsilon = epsilon;
-    this.gamma = scope.parameter('weight', [width], 'vector', { kind: 'constant', value: 1 });
-    this.beta = scope.parameter('bias', [width], 'vector', { kind: 'constant', value: 0 });
+    super('LayerNorm', options, ['epsilon']);
+    checkSizes('LayerNorm', { width });
+    this.epsilon = options.epsilon ?? 1e-5;
+    this.gamma = this.scope.parameter('weight', [width], 'vector', { kind: 'constant', value: 1 });
+    this.beta = this.scope.parameter('bias', [width], 'vector', { kind: 'constant', value: 0 });
   }
 
   /** x: float32 [rows, width]. */
   forward(x: Tensor): Tensor {
-    return inLayer(this.path, () => layerNorm(x, this.gamma, this.beta, this.epsilon));
+    return inLayer(this.scope.path, () => layerNorm(x, this.gamma, this.beta, this.epsilon));
   }
 }
 
 /** Root mean square normalisation over the features. Parameter: `weight` [width]. */
-export class RmsNorm {
-  readonly path: string;
+export class RmsNorm extends Layer {
   private readonly gamma: Tensor;
   private readonly epsilon: number;
   private readonly offset: number;
@@ -35,21 +36,19 @@ export class RmsNorm {
   /** @param options.offset added to the weight, as Gemma stores it (1 + weight). */
   constructor(
     readonly width: number,
-    {
-      epsilon = 1e-6,
-      offset = 0,
-      scope = Scope.random(),
-    }: LayerOptions & { epsilon?: number; offset?: number } = {},
+    options: LayerOptions & { epsilon?: number; offset?: number } = {},
   ) {
-    this.path = scope.path;
+    super('RmsNorm', options, ['epsilon', 'offset']);
+    checkSizes('RmsNorm', { width });
+    const { epsilon = 1e-6, offset = 0 } = options;
     this.epsilon = epsilon;
     this.offset = offset;
     const init = { kind: 'constant', value: 1 - offset } as const;
-    this.gamma = scope.parameter('weight', [width], 'vector', init);
+    this.gamma = this.scope.parameter('weight', [width], 'vector', init);
   }
 
   /** x: float32 [rows, width]. */
   forward(x: Tensor): Tensor {
-    return inLayer(this.path, () => rmsNorm(x, this.gamma, this.epsilon, this.offset));
+    return inLayer(this.scope.path, () => rmsNorm(x, this.gamma, this.epsilon, this.offset));
   }
 }

@@ -1,7 +1,8 @@
-import { State } from '../graph/state.js';
-import { stateTensor, type Tensor } from '../graph/tensor.js';
+import { checkSizes } from '../graph/options.js';
+import { inLayer, type Tensor } from '../graph/tensor.js';
 import { embedding } from '../ops/index.js';
 import { Embedding } from './embedding.js';
+import { Layer } from './layer.js';
 import type { LayerOptions } from './scope.js';
 
 /** Learned positions: one row of a table for each position. Parameter: `weight` [maxLength, dModel]. */
@@ -15,13 +16,16 @@ export class LearnedPositions extends Embedding {
  * Sinusoidal positions (Vaswani et al. 2017, section 3.5): sin(p / 10000^{2i/d}) at even columns 2i, cos at odd ones.
  * Not a parameter; a table up to `maxLength`.
  */
-export class SinusoidalPositions {
+export class SinusoidalPositions extends Layer {
   private readonly table: Tensor;
 
   constructor(
     readonly maxLength: number,
     readonly dModel: number,
+    options: LayerOptions = {},
   ) {
+    super('SinusoidalPositions', options);
+    checkSizes('SinusoidalPositions', { maxLength, dModel });
     const data = new Float32Array(maxLength * dModel);
     for (let position = 0; position < maxLength; position++) {
       for (let column = 0; column < dModel; column++) {
@@ -29,14 +33,11 @@ export class SinusoidalPositions {
         data[position * dModel + column] = column % 2 ? Math.cos(angle) : Math.sin(angle);
       }
     }
-    const name = 'sinusoidal positions';
-    this.table = stateTensor(
-      new State(name, [maxLength, dModel], 'float32', { kind: 'data', data }),
-    );
+    this.table = this.scope.buffer('sinusoidal positions', [maxLength, dModel], data);
   }
 
   /** positions: int32 [rows] → float32 [rows, dModel]. */
   forward(positions: Tensor): Tensor {
-    return embedding(this.table, positions);
+    return inLayer(this.scope.path, () => embedding(this.table, positions));
   }
 }

@@ -43,6 +43,11 @@ export class Scope {
     return this.parameters.get(this.nameOf(name), shape, role, init);
   }
 
+  /** A constant table beside the parameters; see `Parameters.buffer`. */
+  buffer(name: string, shape: readonly number[], data: Float32Array): Tensor {
+    return this.parameters.buffer(this.nameOf(name), shape, data);
+  }
+
   private nameOf(name: string): string {
     return this.path && name ? `${this.path}.${name}` : this.path || name;
   }

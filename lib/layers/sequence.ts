@@ -1,6 +1,7 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
+import { describeValue } from '../graph/options.js';
 import type { Dim } from '../graph/shape.js';
-import { type Tensor, tensor } from '../graph/tensor.js';
+import { Tensor, tensor } from '../graph/tensor.js';
 
 /** How the rows of a packed batch belong to sequences: no row is padding. */
 export interface Sequences {
@@ -27,8 +28,16 @@ export interface PackedIds extends Sequences {
   readonly ids: Tensor;
 }
 
-/** Packs id lists whose lengths are known now. */
+/** Throws ERR_ARGUMENT unless `value` is what `pack` returns. */
+export function expectPacked(value: PackedIds, where: string): void {
+  if (!(value?.ids instanceof Tensor && value.offsets instanceof Tensor)) {
+    throw mismatch('ERR_ARGUMENT', where, 'sequences that were packed', describeValue(value));
+  }
+}
+
+/** Packs id lists whose lengths are known now. Throws ERR_INPUT naming sequence and place. */
 export function pack(sequences: readonly (readonly number[])[]): PackedIds {
+  checkSequences(sequences);
   const ids = Int32Array.from(sequences.flat());
   const offsets = new Int32Array(sequences.length + 1);
   sequences.forEach((sequence, i) => {
@@ -44,4 +53,22 @@ export function pack(sequences: readonly (readonly number[])[]): PackedIds {
     offsets: tensor(offsets),
     positions: tensor(positions),
   };
+}
+
+function checkSequences(sequences: unknown): void {
+  if (!Array.isArray(sequences)) {
+    throw mismatch('ERR_INPUT', 'pack', 'an array of sequences of ids', describeValue(sequences));
+  }
+  // Array.from, here and below: forEach would pass over the holes of a sparse array.
+  Array.from(sequences).forEach((sequence, i) => {
+    if (!Array.isArray(sequence)) {
+      throw mismatch('ERR_INPUT', `pack: [${i}]`, 'an array of ids', describeValue(sequence));
+    }
+    Array.from(sequence).forEach((id, at) => {
+      if (!(Number.isInteger(id) && id >= 0 && id < 2 ** 31)) {
+        const expected = 'a whole number from 0 to 2^31 − 1';
+        throw mismatch('ERR_INPUT', `pack: [${i}][${at}]`, expected, describeValue(id));
+      }
+    });
+  });
 }

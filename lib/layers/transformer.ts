@@ -1,14 +1,22 @@
+import { checkOptions, checkSizes } from '../graph/options.js';
 import type { Tensor } from '../graph/tensor.js';
 import { type Activation, add } from '../ops/index.js';
-import { type BlockOptions, DecoderLayer, EncoderLayer, type Memory } from './block.js';
+import {
+  type BlockOptions,
+  DecoderLayer,
+  type EncoderLayer,
+  encoderStack,
+  type Memory,
+} from './block.js';
 import { Embedding } from './embedding.js';
+import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './norm.js';
 import { SinusoidalPositions } from './positional_encoding.js';
-import { Scope } from './scope.js';
-import type { PackedIds } from './sequence.js';
+import { type LayerOptions, Scope } from './scope.js';
+import { expectPacked, type PackedIds } from './sequence.js';
 
-export interface TransformerOptions {
+export interface TransformerOptions extends LayerOptions {
   vocabSize: number;
   dModel?: number;
   numHeads?: number;
@@ -23,15 +31,28 @@ export interface TransformerOptions {
   maxLength?: number;
   /** Fresh parameters are drawn from this seed. */
   seed?: number;
-  scope?: Scope;
 }
+
+const optionNames: readonly (keyof TransformerOptions)[] = [
+  'vocabSize',
+  'dModel',
+  'numHeads',
+  'numEncoderLayers',
+  'numDecoderLayers',
+  'dFeedForward',
+  'activation',
+  'normFirst',
+  'epsilon',
+  'maxLength',
+  'seed',
+  'scope',
+];
 
 /**
  * The encoder–decoder of Vaswani et al. 2017, "Attention Is All You Need": one embedding for source, target and
  * output, scaled by √dModel, plus sinusoidal positions. The defaults are the paper's base model.
  */
-export class Transformer {
-  readonly scope: Scope;
+export class Transformer extends Layer {
   private readonly embedding: Embedding;
   private readonly positions: SinusoidalPositions;
   private readonly encoder: readonly EncoderLayer[];
@@ -40,35 +61,24 @@ export class Transformer {
   private readonly decoderNorm: LayerNorm | undefined;
   private readonly output: Linear;
 
-  constructor({
-    vocabSize,
-    dModel = 512,
-    numHeads = 8,
-    numEncoderLayers = 6,
-    numDecoderLayers = 6,
-    dFeedForward = 2048,
-    activation = 'relu',
-    normFirst = false,
-    epsilon = 1e-5,
-    maxLength = 512,
-    seed = 0,
-    scope = Scope.random(seed),
-  }: TransformerOptions) {
-    this.scope = scope;
+  constructor(options: TransformerOptions) {
+    checkOptions('Transformer', options, optionNames);
+    const { seed = 0, scope = Scope.random(seed), ...sizes } = options;
+    super('Transformer', { scope });
+    const { vocabSize, dModel = 512, numHeads = 8, dFeedForward = 2048, maxLength = 512 } = sizes;
+    const { numEncoderLayers = 6, numDecoderLayers = 6 } = sizes;
+    const { activation = 'relu', normFirst = false, epsilon = 1e-5 } = sizes;
+    checkSizes('Transformer', { vocabSize, dModel, numHeads, dFeedForward, maxLength });
+    checkSizes('Transformer', { numEncoderLayers, numDecoderLayers }, 0);
     const block: BlockOptions = { dModel, numHeads, dFeedForward, activation, normFirst, epsilon };
-    const stack = <T>(count: number, make: (i: number) => T): T[] =>
-      Array.from({ length: count }, (_, i) => make(i));
     const lastNorm = (name: string): LayerNorm | undefined =>
       normFirst ? new LayerNorm(dModel, { epsilon, scope: scope.at(name) }) : undefined;
     this.embedding = new Embedding(vocabSize, dModel, { scope: scope.at('embedding') });
-    this.positions = new SinusoidalPositions(maxLength, dModel);
-    this.encoder = stack(
-      numEncoderLayers,
-      (i) => new EncoderLayer({ ...block, scope: scope.at(`encoder.layers.${i}`) }),
-    );
-    this.decoder = stack(
-      numDecoderLayers,
-      (i) => new DecoderLayer({ ...block, scope: scope.at(`decoder.layers.${i}`) }),
+    this.positions = new SinusoidalPositions(maxLength, dModel, { scope });
+    this.encoder = encoderStack(numEncoderLayers, block, (i) => scope.at(`encoder.layers.${i}`));
+    this.decoder = Array.from(
+      { length: numDecoderLayers },
+      (_, i) => new DecoderLayer({ ...block, scope: scope.at(`decoder.layers.${i}`) }),
     );
     this.encoderNorm = lastNorm('encoder.norm');
     this.decoderNorm = lastNorm('decoder.norm');
@@ -97,15 +107,8 @@ export class Transformer {
     return this.decode(target, this.encode(source));
   }
 
-  dispose(): void {
-    this.scope.parameters.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
   private embed(packed: PackedIds): Tensor {
+    expectPacked(packed, 'Transformer');
     const scale = Math.sqrt(this.embedding.width);
     const words = this.embedding.forward(packed.ids, { scale });
     return add(words, this.positions.forward(packed.positions));

@@ -1,11 +1,8 @@
 import { HeddleError } from '../errors.js';
-import { inLayer, type Tensor } from '../graph/tensor.js';
-import { EncoderLayer, type EncoderLayerNames } from '../layers/block.js';
+import type { Tensor } from '../graph/tensor.js';
 import { Embedding } from '../layers/embedding.js';
-import { LayerNorm } from '../layers/norm.js';
 import type { Scope } from '../layers/scope.js';
-import { add } from '../ops/index.js';
-import { Encoder, type EncoderBatch, type EncoderLimits, type Head } from './encoder.js';
+import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
 import {
   FirstTokenPooler,
   MaskedLmHead,
@@ -30,7 +27,7 @@ export function bertConfig(config: ModelConfig) {
     numHeads: config.integer('num_attention_heads', { min: 1 }),
     intermediateSize: config.integer('intermediate_size', { min: 1 }),
     activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
-    epsilon: config.number('layer_norm_eps', { default: 1e-12 }),
+    epsilon: config.number('layer_norm_eps', { min: 0, default: 1e-12 }),
     maxPositions: config.integer('max_position_embeddings', { min: 1 }),
     typeVocabSize: config.integer('type_vocab_size', { min: 1, default: 2 }),
     padId: config.integer('pad_token_id', { min: 0, default: 0 }),
@@ -40,64 +37,24 @@ export function bertConfig(config: ModelConfig) {
 }
 export type BertConfig = ReturnType<typeof bertConfig>;
 
-export const bertLayerNames: EncoderLayerNames = {
-  query: 'attention.self.query',
-  key: 'attention.self.key',
-  value: 'attention.self.value',
-  output: 'attention.output.dense',
-  attentionNorm: 'attention.output.LayerNorm',
-  up: 'intermediate.dense',
-  down: 'output.dense',
-  feedForwardNorm: 'output.LayerNorm',
+const names: EncoderNames = {
+  stack: 'encoder.layer',
+  layer: {
+    query: 'attention.self.query',
+    key: 'attention.self.key',
+    value: 'attention.self.value',
+    output: 'attention.output.dense',
+    attentionNorm: 'attention.output.LayerNorm',
+    up: 'intermediate.dense',
+    down: 'output.dense',
+    feedForwardNorm: 'output.LayerNorm',
+  },
 };
 
 /** Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding". */
 export class Bert extends Encoder {
-  readonly limits: EncoderLimits;
-  readonly hiddenSize: number;
-  protected readonly layers: readonly EncoderLayer[];
-  private readonly words: Embedding;
-  private readonly positions: Embedding;
-  private readonly types: Embedding;
-  private readonly norm: LayerNorm;
-  private readonly path: string;
-
-  /** @param scope of the model without its head: `bert`. */
-  constructor(config: BertConfig, scope: Scope, parts: { head?: Head; pooler?: Head } = {}) {
-    super(parts);
-    const { vocabSize, hiddenSize, maxPositions, typeVocabSize, epsilon } = config;
-    this.limits = { vocabSize, positions: maxPositions, typeVocabSize };
-    this.hiddenSize = hiddenSize;
-    const embeddings = scope.at('embeddings');
-    this.path = embeddings.path;
-    this.words = new Embedding(vocabSize, hiddenSize, { scope: embeddings.at('word_embeddings') });
-    this.positions = new Embedding(maxPositions, hiddenSize, {
-      scope: embeddings.at('position_embeddings'),
-    });
-    this.types = new Embedding(typeVocabSize, hiddenSize, {
-      scope: embeddings.at('token_type_embeddings'),
-    });
-    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: embeddings.at('LayerNorm') });
-    this.layers = Array.from(
-      { length: config.numLayers },
-      (_, i) =>
-        new EncoderLayer({
-          dModel: hiddenSize,
-          numHeads: config.numHeads,
-          dFeedForward: config.intermediateSize,
-          activation: config.activation,
-          epsilon,
-          names: bertLayerNames,
-          scope: scope.at(`encoder.layer.${i}`),
-        }),
-    );
-  }
-
-  protected embed({ ids, typeIds, positionIds }: EncoderBatch): Tensor {
-    return inLayer(this.path, () => {
-      const tokens = add(this.words.forward(ids), this.types.forward(typeIds));
-      return this.norm.forward(add(tokens, this.positions.forward(positionIds)));
-    });
+  constructor(config: BertConfig, scope: Scope, parts: EncoderTop = {}) {
+    super(config, names, scope, parts);
   }
 }
 

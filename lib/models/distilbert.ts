@@ -1,11 +1,6 @@
-import { inLayer, type Tensor } from '../graph/tensor.js';
-import { EncoderLayer, type EncoderLayerNames } from '../layers/block.js';
-import { Embedding } from '../layers/embedding.js';
-import { LayerNorm } from '../layers/norm.js';
 import type { Scope } from '../layers/scope.js';
-import { add } from '../ops/index.js';
 import { wordTable } from './bert.js';
-import { Encoder, type EncoderBatch, type EncoderLimits, type Head } from './encoder.js';
+import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
 import {
   FirstTokenPooler,
   MaskedLmHead,
@@ -34,58 +29,24 @@ function distilBertConfig(config: ModelConfig) {
 }
 type DistilBertConfig = ReturnType<typeof distilBertConfig>;
 
-const layerNames: EncoderLayerNames = {
-  query: 'attention.q_lin',
-  key: 'attention.k_lin',
-  value: 'attention.v_lin',
-  output: 'attention.out_lin',
-  attentionNorm: 'sa_layer_norm',
-  up: 'ffn.lin1',
-  down: 'ffn.lin2',
-  feedForwardNorm: 'output_layer_norm',
+const names: EncoderNames = {
+  stack: 'transformer.layer',
+  layer: {
+    query: 'attention.q_lin',
+    key: 'attention.k_lin',
+    value: 'attention.v_lin',
+    output: 'attention.out_lin',
+    attentionNorm: 'sa_layer_norm',
+    up: 'ffn.lin1',
+    down: 'ffn.lin2',
+    feedForwardNorm: 'output_layer_norm',
+  },
 };
 
 /** Sanh et al. 2019, "DistilBERT, a distilled version of BERT": no token types, no pooler. */
 export class DistilBert extends Encoder {
-  readonly limits: EncoderLimits;
-  readonly hiddenSize: number;
-  protected readonly layers: readonly EncoderLayer[];
-  private readonly words: Embedding;
-  private readonly positions: Embedding;
-  private readonly norm: LayerNorm;
-  private readonly path: string;
-
-  constructor(config: DistilBertConfig, scope: Scope, parts: { head?: Head } = {}) {
-    super(parts);
-    const { vocabSize, hiddenSize, maxPositions, epsilon } = config;
-    this.limits = { vocabSize, positions: maxPositions, typeVocabSize: Infinity };
-    this.hiddenSize = hiddenSize;
-    const embeddings = scope.at('embeddings');
-    this.path = embeddings.path;
-    this.words = new Embedding(vocabSize, hiddenSize, { scope: embeddings.at('word_embeddings') });
-    this.positions = new Embedding(maxPositions, hiddenSize, {
-      scope: embeddings.at('position_embeddings'),
-    });
-    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: embeddings.at('LayerNorm') });
-    this.layers = Array.from(
-      { length: config.numLayers },
-      (_, i) =>
-        new EncoderLayer({
-          dModel: hiddenSize,
-          numHeads: config.numHeads,
-          dFeedForward: config.intermediateSize,
-          activation: config.activation,
-          epsilon,
-          names: layerNames,
-          scope: scope.at(`transformer.layer.${i}`),
-        }),
-    );
-  }
-
-  protected embed({ ids, positionIds }: EncoderBatch): Tensor {
-    return inLayer(this.path, () =>
-      this.norm.forward(add(this.words.forward(ids), this.positions.forward(positionIds))),
-    );
+  constructor(config: DistilBertConfig, scope: Scope, parts: EncoderTop = {}) {
+    super(config, names, scope, parts);
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Dim } from '../graph/shape.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { AttentionCall } from '../layers/attention.js';
-import type { EncoderLayer } from '../layers/block.js';
+import { type EncoderLayer, type EncoderLayerNames, encoderStack } from '../layers/block.js';
+import type { Scope } from '../layers/scope.js';
 import type { PackedIds } from '../layers/sequence.js';
-import { type AttentionOptions, attentionWeights } from '../ops/index.js';
+import { TokenEmbeddings } from '../layers/token_embeddings.js';
+import { type Activation, type AttentionOptions, attentionWeights } from '../ops/index.js';
 
 /** What an encoder reads: packed ids beside what each row carries along. All int32. */
 export interface EncoderBatch extends PackedIds {
@@ -36,21 +38,75 @@ export interface EncoderLimits {
   readonly typeVocabSize: number;
 }
 
-/** An encoder of any family: embeddings, a stack of layers, perhaps a pooler or a head. */
-export abstract class Encoder {
-  abstract readonly limits: EncoderLimits;
-  abstract readonly hiddenSize: number;
-  protected abstract readonly layers: readonly EncoderLayer[];
-  protected readonly head: Head | undefined;
-  protected readonly pooler: Head | undefined;
+/** What the encoders of all families are made from. */
+export interface EncoderConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  readonly intermediateSize: number;
+  readonly activation: Activation;
+  readonly epsilon: number;
+  readonly maxPositions: number;
+  /** Left out: the family has no token types, and any are taken. */
+  readonly typeVocabSize?: number;
+}
 
-  constructor(parts: { head?: Head | undefined; pooler?: Head | undefined } = {}) {
+/** How a family's checkpoints name the layers. */
+export interface EncoderNames {
+  /** Parent of the numbered layers. */
+  readonly stack: string;
+  readonly layer: EncoderLayerNames;
+}
+
+/** What some checkpoints have on top of the layers. */
+export interface EncoderTop {
+  readonly head?: Head | undefined;
+  readonly pooler?: Head | undefined;
+}
+
+const embeddingNames = {
+  words: 'word_embeddings',
+  positions: 'position_embeddings',
+  types: 'token_type_embeddings',
+  norm: 'LayerNorm',
+};
+
+/** An encoder: embeddings, a stack of layers, perhaps a pooler or a head. Families differ in names and positions. */
+export abstract class Encoder {
+  readonly limits: EncoderLimits;
+  readonly hiddenSize: number;
+  private readonly embeddings: TokenEmbeddings;
+  private readonly layers: readonly EncoderLayer[];
+  private readonly head: Head | undefined;
+  private readonly pooler: Head | undefined;
+
+  /** @param scope of the model without its head, such as `bert`. */
+  constructor(config: EncoderConfig, names: EncoderNames, scope: Scope, parts: EncoderTop = {}) {
+    const { vocabSize, hiddenSize, maxPositions, typeVocabSize, epsilon } = config;
+    this.limits = { vocabSize, positions: maxPositions, typeVocabSize: typeVocabSize ?? Infinity };
+    this.hiddenSize = hiddenSize;
+    this.embeddings = new TokenEmbeddings({
+      vocabSize,
+      dModel: hiddenSize,
+      maxPositions,
+      typeVocabSize,
+      epsilon,
+      names: embeddingNames,
+      scope: scope.at('embeddings'),
+    });
+    const layer = {
+      dModel: hiddenSize,
+      numHeads: config.numHeads,
+      dFeedForward: config.intermediateSize,
+      activation: config.activation,
+      epsilon,
+      names: names.layer,
+    };
+    this.layers = encoderStack(config.numLayers, layer, (i) => scope.at(`${names.stack}.${i}`));
     this.head = parts.head;
     this.pooler = parts.pooler;
   }
-
-  /** Input of the first layer, float32 [rows, hiddenSize]. */
-  protected abstract embed(batch: EncoderBatch): Tensor;
 
   /** A bias that all layers add to their scores. */
   protected attentionBias(): AttentionOptions['bias'] | undefined {
@@ -90,7 +146,7 @@ export abstract class Encoder {
   outputs(batch: EncoderBatch): Record<string, EncoderOutput> {
     const outputs: Record<string, EncoderOutput> = {};
     const bias = this.attentionBias();
-    let hidden = this.embed(batch);
+    let hidden = this.embeddings.forward(batch);
     outputs['hiddenStates.0'] = { tensor: hidden, per: 'row' };
     this.layers.forEach((layer, i) => {
       const observe = ({ q, k, options }: AttentionCall): void => {

@@ -12,6 +12,8 @@ export interface EncoderInputs {
   positionIds?: readonly (readonly number[])[] | undefined;
 }
 
+export const inputNames = ['inputIds', 'attentionMask', 'tokenTypeIds', 'positionIds'] as const;
+
 /** The tokens of a batch that count, one row after the other: what plans are run on. */
 export interface PackedBatch {
   readonly ids: Int32Array;
@@ -134,7 +136,7 @@ export function unpackRows(
   lengths: readonly number[],
 ): NdArray {
   const width = packed.shape[1] ?? 0;
-  const longest = Math.max(...lengths);
+  const longest = largest(lengths);
   const shape = [lengths.length, longest, width];
   if (!batch.keyColumns && batch.ids.length === lengths.length * longest) {
     return { data: packed.data, shape };
@@ -154,7 +156,7 @@ export function unpackPairs(
   lengths: readonly number[],
 ): NdArray {
   const [heads = 0, total = 0] = packed.shape;
-  const longest = Math.max(...lengths);
+  const longest = largest(lengths);
   const data = new Float32Array(lengths.length * heads * longest * longest);
   const pairOffsets = pairOffsetsOf(batch.offsets);
   eachRow(batch, (sequence, row) => {
@@ -177,6 +179,9 @@ export function pairOffsetsOf(offsets: Int32Array): Int32Array {
     pairs[i] = pairs[i - 1] + (offsets[i] - offsets[i - 1]) ** 2;
   return pairs;
 }
+
+/** Math.max takes its arguments from the stack, which a large batch would overflow. */
+const largest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
 
 /** Visits every row that is not padding. */
 function eachRow(batch: PackedBatch, visit: (sequence: number, row: number) => void): void {

@@ -1,5 +1,6 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import type { Backend, RunOptions } from '../graph/backend.js';
+import { checkOptions, describeValue } from '../graph/options.js';
 import { PlanCache } from '../graph/plan_cache.js';
 import type { Feeds, NdArray } from '../graph/run.js';
 import { SymbolicDim } from '../graph/shape.js';
@@ -7,6 +8,7 @@ import { input, type Tensor } from '../graph/tensor.js';
 import type { Encoder, EncoderBatch, EncoderOutput } from './encoder.js';
 import {
   type EncoderInputs,
+  inputNames,
   type PackedBatch,
   packInputs,
   pairOffsetsOf,
@@ -57,11 +59,14 @@ export class EncoderRunner {
   /** The named outputs for a batch as Hugging Face shapes it: [batch, length, …], 0 where masked. */
   async forward(
     inputs: EncoderInputs,
-    {
-      outputs: names = [this.encoder.defaultOutput],
-      signal,
-    }: { outputs?: readonly string[] | undefined; signal?: AbortSignal | undefined } = {},
+    options: { outputs?: readonly string[] | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<Record<string, NdArray>> {
+    checkOptions('forward: options', options, ['outputs', 'signal']);
+    const { outputs: names = [this.encoder.defaultOutput], signal } = options;
+    if (!Array.isArray(names)) {
+      const expected = 'an array of names';
+      throw mismatch('ERR_ARGUMENT', 'outputs', expected, describeValue(names));
+    }
     const known = this.encoder.outputNames;
     const unknown = names.find((name) => !known.includes(name));
     if (unknown !== undefined || names.length === 0) {
@@ -72,8 +77,10 @@ export class EncoderRunner {
     }
     const outputs = this.outputs('plain');
     const keepFirst = names.some((name) => outputs[name].per === 'sequence');
-    const batch = packInputs(this.encoder, inputs, keepFirst);
-    const lengths = inputs.inputIds.map((row) => row.length);
+    checkOptions('forward: inputs', inputs, inputNames);
+    const given = { ...inputs }; // read once: a getter could give another batch the second time
+    const batch = packInputs(this.encoder, given, keepFirst);
+    const lengths = given.inputIds.map((row) => row.length);
     const pick = (all: Record<string, EncoderOutput>): Record<string, Tensor> =>
       Object.fromEntries(names.map((name) => [name, all[name].tensor]));
     const results = await this.run(batch, `forward ${names}`, pick, { signal });

@@ -1,10 +1,7 @@
-import { inLayer, type Tensor } from '../graph/tensor.js';
-import { EncoderLayer, type EncoderLayerNames } from '../layers/block.js';
-import { Embedding } from '../layers/embedding.js';
-import { LayerNorm } from '../layers/norm.js';
+import type { Tensor } from '../graph/tensor.js';
 import type { Scope } from '../layers/scope.js';
-import { type AttentionOptions, add, relativeBias } from '../ops/index.js';
-import { Encoder, type EncoderBatch, type EncoderLimits, type Head } from './encoder.js';
+import { type AttentionOptions, relativeBias } from '../ops/index.js';
+import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
 import { FirstTokenPooler, TokenClassifier } from './heads.js';
 import { activationOf, type ModelConfig } from './model_config.js';
 import { firstTokenClassifier, lmHead, positionsAfterPadding } from './roberta.js';
@@ -17,7 +14,7 @@ function mpnetConfig(config: ModelConfig) {
     numHeads: config.integer('num_attention_heads', { min: 1 }),
     intermediateSize: config.integer('intermediate_size', { min: 1 }),
     activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
-    epsilon: config.number('layer_norm_eps', { default: 1e-12 }),
+    epsilon: config.number('layer_norm_eps', { min: 0, default: 1e-12 }),
     maxPositions: config.integer('max_position_embeddings', { min: 1 }),
     buckets: config.integer('relative_attention_num_buckets', { min: 2, default: 32 }),
     tied: config.boolean('tie_word_embeddings', { default: true }),
@@ -26,15 +23,18 @@ function mpnetConfig(config: ModelConfig) {
 }
 type MpnetConfig = ReturnType<typeof mpnetConfig>;
 
-const layerNames: EncoderLayerNames = {
-  query: 'attention.attn.q',
-  key: 'attention.attn.k',
-  value: 'attention.attn.v',
-  output: 'attention.attn.o',
-  attentionNorm: 'attention.LayerNorm',
-  up: 'intermediate.dense',
-  down: 'output.dense',
-  feedForwardNorm: 'output.LayerNorm',
+const names: EncoderNames = {
+  stack: 'encoder.layer',
+  layer: {
+    query: 'attention.attn.q',
+    key: 'attention.attn.k',
+    value: 'attention.attn.v',
+    output: 'attention.attn.o',
+    attentionNorm: 'attention.LayerNorm',
+    up: 'intermediate.dense',
+    down: 'output.dense',
+    feedForwardNorm: 'output.LayerNorm',
+  },
 };
 
 /** The padding id that positions skip: fixed in MPNet's embeddings, whatever its config says. */
@@ -45,50 +45,14 @@ const padId = 1;
  * bias, one table for all layers.
  */
 export class Mpnet extends Encoder {
-  readonly limits: EncoderLimits;
-  readonly hiddenSize: number;
-  protected readonly layers: readonly EncoderLayer[];
-  private readonly words: Embedding;
-  private readonly positions: Embedding;
-  private readonly norm: LayerNorm;
   private readonly biasTable: Tensor;
-  private readonly path: string;
 
-  constructor(config: MpnetConfig, scope: Scope, parts: { head?: Head; pooler?: Head } = {}) {
-    super(parts);
-    const { vocabSize, hiddenSize, maxPositions, numHeads, epsilon } = config;
-    this.limits = { vocabSize, positions: maxPositions, typeVocabSize: Infinity };
-    this.hiddenSize = hiddenSize;
-    const embeddings = scope.at('embeddings');
-    this.path = embeddings.path;
-    this.words = new Embedding(vocabSize, hiddenSize, { scope: embeddings.at('word_embeddings') });
-    this.positions = new Embedding(maxPositions, hiddenSize, {
-      scope: embeddings.at('position_embeddings'),
-    });
-    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: embeddings.at('LayerNorm') });
+  constructor(config: MpnetConfig, scope: Scope, parts: EncoderTop = {}) {
+    super(config, names, scope, parts);
     const init = { kind: 'normal', deviation: 0.02 } as const;
     this.biasTable = scope
       .at('encoder.relative_attention_bias')
-      .parameter('weight', [config.buckets, numHeads], 'vector', init);
-    this.layers = Array.from(
-      { length: config.numLayers },
-      (_, i) =>
-        new EncoderLayer({
-          dModel: hiddenSize,
-          numHeads,
-          dFeedForward: config.intermediateSize,
-          activation: config.activation,
-          epsilon,
-          names: layerNames,
-          scope: scope.at(`encoder.layer.${i}`),
-        }),
-    );
-  }
-
-  protected embed({ ids, positionIds }: EncoderBatch): Tensor {
-    return inLayer(this.path, () =>
-      this.norm.forward(add(this.words.forward(ids), this.positions.forward(positionIds))),
-    );
+      .parameter('weight', [config.buckets, config.numHeads], 'vector', init);
   }
 
   protected override attentionBias(): AttentionOptions['bias'] {

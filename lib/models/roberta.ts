@@ -1,6 +1,6 @@
 import type { Scope } from '../layers/scope.js';
 import { Bert, type BertConfig, bertConfig, wordTable } from './bert.js';
-import type { Encoder, Head } from './encoder.js';
+import type { Encoder, EncoderTop } from './encoder.js';
 import {
   FirstTokenPooler,
   MaskedLmHead,
@@ -20,7 +20,7 @@ export function positionsAfterPadding(ids: readonly number[], padId: number): nu
 export class Roberta extends Bert {
   private readonly padId: number;
 
-  constructor(config: BertConfig, scope: Scope, parts: { head?: Head; pooler?: Head } = {}) {
+  constructor(config: BertConfig, scope: Scope, parts: EncoderTop = {}) {
     super(config, scope, parts);
     this.padId = config.padId;
   }

@@ -1,5 +1,6 @@
+import { checkChoice } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { float32 } from './operands.js';
 
 /** Numbered as `Activation` of native/kernels/gemm.h. */
@@ -87,6 +88,8 @@ const rule = registerOp<{ activation: Activation }>({
 
 /** y = f(x), element by element. x: float32 of any shape. */
 export function activation(x: Tensor, kind: Activation): Tensor {
+  checkChoice('activation: kind', kind, activations);
+  expectTensor(x, `${kind}: x`);
   return kind === 'none' ? x : record(rule, [x], { activation: kind });
 }
 

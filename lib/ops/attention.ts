@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.js';
+import { checkFloat, checkOptions, checkSizes } from '../graph/options.js';
 import {
   bytesOf,
   type CostOperand,
@@ -7,7 +8,7 @@ import {
   registerOp,
 } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { checkOffsets, dims, expectInt32, fixed, float32, offsets } from './operands.js';
 
 /** `relative`: [heads, 2D + 1], read at key − query + D; `dense`: [heads or 1, P, P'], read at (query, key) positions. */
@@ -48,6 +49,20 @@ export interface AttentionOptions {
   softCap?: number;
 }
 
+const optionNames: readonly (keyof AttentionOptions)[] = [
+  'heads',
+  'keyHeads',
+  'segments',
+  'keySegments',
+  'positions',
+  'keyPositions',
+  'causal',
+  'window',
+  'bias',
+  'scale',
+  'softCap',
+];
+
 const scoreOperands = [
   'q',
   'k',
@@ -61,8 +76,10 @@ const scoreOperands = [
 /** Checks everything that scores are made of; returns the rows of q and k and the head size. */
 function checkScores(
   [q, k, segments, keySegments, positions, keyPositions, bias]: readonly (Operand | undefined)[],
-  { heads, keyHeads, left, right, bias: biasKind }: AttentionAttributes,
+  { heads, keyHeads, left, right, bias: biasKind, scale, softCap }: AttentionAttributes,
 ): { rows: Dim; keyRows: Dim } {
+  checkFloat('scale', scale);
+  checkFloat('softCap', softCap, 0);
   const [rows, width] = dims(float32(q, 'q'), 'q', ['rows', 'heads·size']);
   const [keyRows, keyWidth] = dims(float32(k, 'k'), 'k', ['rows', 'key heads·size']);
   if (!(heads > 0 && keyHeads > 0 && heads % keyHeads === 0)) {
@@ -80,7 +97,9 @@ function checkScores(
   }
   if (positions) expectInt32(positions, 'positions', [rows]);
   if (keyPositions) expectInt32(keyPositions, 'keyPositions', [keyRows]);
-  if (!(left >= -1 && right >= -1)) {
+  const isReach = (reach: number): boolean =>
+    Number.isInteger(reach) && reach >= -1 && reach < 2 ** 31;
+  if (!isReach(left) || !isReach(right)) {
     throw mismatch('ERR_ARGUMENT', 'window', 'sizes of at least −1', `${left} and ${right}`);
   }
   if (biasKind === 'relative') {
@@ -321,6 +340,9 @@ function scores(
   k: Tensor,
   options: AttentionOptions,
 ): [(Tensor | undefined)[], AttentionAttributes] {
+  checkOptions('attention', options, optionNames);
+  expectTensor(q, 'attention: q');
+  expectTensor(k, 'attention: k');
   const {
     heads,
     keyHeads = heads,
@@ -330,13 +352,17 @@ function scores(
     causal = false,
   } = options;
   const { positions, keyPositions = k.shape[0] === q.shape[0] ? positions : undefined } = options;
+  const { window = {} } = options;
+  checkSizes('attention', { heads, keyHeads });
+  checkOptions('attention: window', window, ['left', 'right']);
+  if (bias) checkOptions('attention: bias', bias, ['kind', 'values']);
   const width = q.shape[1];
   const scale = options.scale ?? (typeof width === 'number' ? 1 / Math.sqrt(width / heads) : 1);
   const attributes: AttentionAttributes = {
     heads,
     keyHeads,
-    left: options.window?.left ?? -1,
-    right: causal ? 0 : (options.window?.right ?? -1),
+    left: window.left ?? -1,
+    right: causal ? 0 : (window.right ?? -1),
     bias: bias?.kind ?? 'none',
     scale,
     softCap: options.softCap ?? 0,

@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.js';
+import { checkFloat } from '../graph/options.js';
 import {
   bytesOf,
   type CostOperand,
@@ -56,7 +57,11 @@ export const multiply = (a: Tensor, b: Tensor): Tensor => record(multiplyRule, [
 const scaleRule = registerOp<{ scale: number; shift: number }>({
   name: 'scale',
   operands: ['x'],
-  infer: ([x]): Operand => ({ shape: float32(x, 'x').shape, dtype: 'float32' }),
+  infer([x], { scale, shift }): Operand {
+    checkFloat('factor', scale);
+    checkFloat('shift', shift);
+    return { shape: float32(x, 'x').shape, dtype: 'float32' };
+  },
   reference([x], { scale, shift }, { data }) {
     x.data.forEach((value, i) => {
       data[i] = value * scale + shift;

@@ -1,3 +1,4 @@
+import { checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
 import { anyFloat, checkIndices, dims, expectFloat32, expectInt32 } from './operands.js';
@@ -5,7 +6,8 @@ import { anyFloat, checkIndices, dims, expectFloat32, expectInt32 } from './oper
 const rule = registerOp<{ scale: number }>({
   name: 'embedding',
   operands: ['table', 'ids', 'residual?'],
-  infer([table, ids, residual]) {
+  infer([table, ids, residual], { scale }) {
+    checkFloat('scale', scale);
     const [, columns] = dims(anyFloat(table, 'table'), 'table', ['entries', 'columns']);
     const rows = ids?.shape[0] ?? 0;
     expectInt32(ids, 'ids', [rows]);
@@ -32,5 +34,8 @@ const rule = registerOp<{ scale: number }>({
  * Rows of a table: y[r] = table[ids[r]]·scale. table: [entries, columns], float32, float16 or bfloat16; ids: int32 [rows],
  * a run-time input; an id outside the table is ERR_INPUT.
  */
-export const embedding = (table: Tensor, ids: Tensor, { scale = 1 } = {}): Tensor =>
-  record(rule, [table, ids], { scale });
+export function embedding(table: Tensor, ids: Tensor, options: { scale?: number } = {}): Tensor {
+  checkOptions('embedding', options, ['scale']);
+  const { scale = 1 } = options;
+  return record(rule, [table, ids], { scale });
+}

@@ -1,13 +1,15 @@
 import { mismatch } from '../errors.js';
 import { roundToBfloat16 } from '../graph/half_precision.js';
+import { checkChoice, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { type Activation, activate, activations } from './activation.js';
 import { add } from './elementwise.js';
 import { anyFloat, dims, expectFloat32, fixed, float32 } from './operands.js';
 
 /** `bfloat16`: x is rounded to bfloat16 before it is multiplied. Sums are float32 in both. */
-export type Compute = 'float32' | 'bfloat16';
+export type Compute = (typeof computes)[number];
+const computes = ['float32', 'bfloat16'] as const;
 
 type LinearAttributes = { activation: Activation; compute: Compute };
 
@@ -56,8 +58,12 @@ export function linear(
   x: Tensor,
   weight: Tensor,
   bias?: Tensor,
-  { compute = 'float32' }: { compute?: Compute } = {},
+  options: { compute?: Compute } = {},
 ): Tensor {
+  checkOptions('linear', options, ['compute']);
+  const { compute = 'float32' } = options;
+  checkChoice('linear: compute', compute, computes);
+  expectTensor(weight, 'linear: weight');
   if (weight.source.kind === 'state') {
     return record(linearRule, [x, weight, bias], { activation: 'none', compute });
   }
@@ -106,10 +112,8 @@ const matmulRule = registerOp<MatmulAttributes>({
 });
 
 /** a·b, float32 [m, k] and [k, n]; either may be given transposed. */
-export function matmul(
-  a: Tensor,
-  b: Tensor,
-  { transposeA = false, transposeB = false }: Partial<MatmulAttributes> = {},
-): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: Partial<MatmulAttributes> = {}): Tensor {
+  checkOptions('matmul', options, ['transposeA', 'transposeB']);
+  const { transposeA = false, transposeB = false } = options;
   return record(matmulRule, [a, b], { transposeA, transposeB });
 }

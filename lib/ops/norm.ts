@@ -1,3 +1,4 @@
+import { checkFloat } from '../graph/options.js';
 import { bytesOf, type CostOperand, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
 import { dims, expectFloat32, float32 } from './operands.js';
@@ -12,7 +13,8 @@ const cost =
 const layerNormRule = registerOp<{ epsilon: number }>({
   name: 'layerNorm',
   operands: ['x', 'gamma?', 'beta?'],
-  infer([x, gamma, beta]) {
+  infer([x, gamma, beta], { epsilon }) {
+    checkFloat('epsilon', epsilon, 0);
     const [rows, columns] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
     expectFloat32(gamma, 'gamma', [columns]);
     expectFloat32(beta, 'beta', [columns]);
@@ -51,7 +53,9 @@ export const layerNorm = (
 const rmsNormRule = registerOp<{ epsilon: number; offset: number }>({
   name: 'rmsNorm',
   operands: ['x', 'gamma?'],
-  infer([x, gamma]) {
+  infer([x, gamma], { epsilon, offset }) {
+    checkFloat('epsilon', epsilon, 0);
+    checkFloat('offset', offset);
     const [rows, columns] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
     expectFloat32(gamma, 'gamma', [columns]);
     return { shape: [rows, columns], dtype: 'float32' };

@@ -1,3 +1,4 @@
+import { checkChoice, checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { record, type Tensor } from '../graph/tensor.js';
@@ -60,13 +61,15 @@ const poolRule = registerOp<{ mode: Pooling; segments: Dim }>({
  * An empty segment gives zeros. @returns float32 [count, columns].
  */
 export function pool(x: Tensor, segments: Tensor, count: Dim, mode: Pooling): Tensor {
+  checkChoice('pool: mode', mode, poolings);
   return record(poolRule, [x, segments], { mode, segments: count });
 }
 
 const l2NormalizeRule = registerOp<{ epsilon: number }>({
   name: 'l2Normalize',
   operands: ['x'],
-  infer([x]) {
+  infer([x], { epsilon }) {
+    checkFloat('epsilon', epsilon, 0);
     const [rows, columns] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
     return { shape: [rows, columns], dtype: 'float32' };
   },
@@ -90,5 +93,8 @@ const l2NormalizeRule = registerOp<{ epsilon: number }>({
 });
 
 /** x / max(‖x‖₂, epsilon), row by row, as torch.nn.functional.normalize. x: float32 [rows, columns]. */
-export const l2Normalize = (x: Tensor, { epsilon = 1e-12 } = {}): Tensor =>
-  record(l2NormalizeRule, [x], { epsilon });
+export function l2Normalize(x: Tensor, options: { epsilon?: number } = {}): Tensor {
+  checkOptions('l2Normalize', options, ['epsilon']);
+  const { epsilon = 1e-12 } = options;
+  return record(l2NormalizeRule, [x], { epsilon });
+}

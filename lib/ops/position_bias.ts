@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.js';
+import { checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
 import { dims, fixed, float32 } from './operands.js';
@@ -66,7 +67,8 @@ const rule = registerOp<BucketAttributes>({
  * Distances beyond `maxDistance` share a bucket, so that is as far as the result reaches.
  * @returns float32 [heads, 2·maxDistance + 1]; column i is the distance i − maxDistance, key minus query.
  */
-export const relativeBias = (
-  table: Tensor,
-  { bidirectional = true, maxDistance = 128 } = {},
-): Tensor => record(rule, [table], { bidirectional, maxDistance });
+export function relativeBias(table: Tensor, options: Partial<BucketAttributes> = {}): Tensor {
+  checkOptions('relativeBias', options, ['bidirectional', 'maxDistance']);
+  const { bidirectional = true, maxDistance = 128 } = options;
+  return record(rule, [table], { bidirectional, maxDistance });
+}

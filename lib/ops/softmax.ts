@@ -1,3 +1,4 @@
+import { checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
 import { dims, float32 } from './operands.js';
@@ -5,7 +6,8 @@ import { dims, float32 } from './operands.js';
 const rule = registerOp<{ t: number }>({
   name: 'softmax',
   operands: ['x'],
-  infer([x]) {
+  infer([x], { t }) {
+    checkFloat('t', t);
     const [rows, columns] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
     return { shape: [rows, columns], dtype: 'float32' };
   },
@@ -33,4 +35,8 @@ const rule = registerOp<{ t: number }>({
  * ρ_t(x)_i = e^{t·x_i} / Σ_j e^{t·x_j} over the last dimension, with inverse temperature t. x: float32 [rows, columns].
  * t = 0 gives the uniform distribution, t → ∞ the maximum.
  */
-export const softmax = (x: Tensor, { t = 1 } = {}): Tensor => record(rule, [x], { t });
+export function softmax(x: Tensor, options: { t?: number } = {}): Tensor {
+  checkOptions('softmax', options, ['t']);
+  const { t = 1 } = options;
+  return record(rule, [x], { t });
+}

@@ -1,6 +1,6 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { dims, expectFloat32, expectInt32, float32 } from './operands.js';
 
 const assignRule = registerOp<Record<string, never>>({
@@ -45,6 +45,7 @@ const appendRule = registerOp<Record<string, never>>({
 });
 
 function checkState(state: Tensor, op: string): void {
+  expectTensor(state, `${op}: state`);
   const { source } = state;
   const isWrite = source.kind === 'op' && (source.op === 'assign' || source.op === 'append');
   if (source.kind !== 'state' && !isWrite) {

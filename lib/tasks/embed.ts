@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.js';
+import { checkOptions } from '../graph/options.js';
 import type { EncoderRunner } from '../models/encoder_runner.js';
 import { type Pooling, poolings } from '../ops/pool.js';
 import type { AsyncTokenizer, EncodedChunk } from '../text/async_tokenizer.js';
@@ -27,9 +28,25 @@ export interface EmbedOptions {
   prompt?: string;
   /** Tokens kept of a text, up to what the model has positions for; longer texts are cut. */
   maxLength?: number;
+  /** Keeps the first so many dimensions of each vector; what is left gets length 1 where vectors are normalised. */
+  truncateDim?: number;
+  /** Numbers of the vectors: `float32` is the one there is. */
+  precision?: 'float32';
   signal?: AbortSignal;
   onProgress?: (progress: { done: number; total: number }) => void;
 }
+
+const optionNames: readonly (keyof EmbedOptions)[] = [
+  'pooling',
+  'normalize',
+  'promptName',
+  'prompt',
+  'maxLength',
+  'truncateDim',
+  'precision',
+  'signal',
+  'onProgress',
+];
 
 /**
  * Tokens in one run of the model. The activations of a chunk this size stay in the cache, and several chunks let
@@ -50,6 +67,7 @@ export async function embed(
 ): Promise<Float32Array[]> {
   const given = typeof texts === 'string' ? [texts] : texts;
   checkTexts(given);
+  checkOptions('embed', options, optionNames);
   const { normalize = defaults.normalize, signal, onProgress } = options;
   signal?.throwIfAborted();
   const pooling = options.pooling === undefined ? defaults.pooling : [options.pooling];
@@ -57,6 +75,19 @@ export async function embed(
     if (!poolings.includes(mode)) {
       throw mismatch('ERR_ARGUMENT', 'embed: pooling', poolings.join(', '), `'${mode}'`);
     }
+  }
+  if (typeof normalize !== 'boolean') {
+    throw mismatch('ERR_ARGUMENT', 'embed: normalize', 'true or false', typeof normalize);
+  }
+  const { precision = 'float32', truncateDim } = options;
+  if (precision !== 'float32') {
+    throw mismatch('ERR_UNSUPPORTED', 'embed: precision', 'float32', `'${precision}'`);
+  }
+  const width = pooling.length * runner.encoder.hiddenSize;
+  const isWidth = Number.isSafeInteger(truncateDim) && Number(truncateDim) >= 1;
+  if (truncateDim !== undefined && !(isWidth && truncateDim <= width)) {
+    const expected = `a whole number from 1 to ${width}`;
+    throw mismatch('ERR_ARGUMENT', 'embed: truncateDim', expected, String(truncateDim));
   }
   const { maxLength: wanted = defaults.maxLength } = options;
   if (!(Number.isSafeInteger(wanted) && wanted > 0)) {
@@ -68,7 +99,12 @@ export async function embed(
   const prompt = choosePrompt(defaults, options);
   const prepared = given.map((text) => prepareText(text, prompt, lowerCase));
   const left = includePrompt ? 0 : promptLength(tokenizer, prepareText('', prompt, lowerCase));
-  const sentenceVectors = new SentenceVectors(runner, { pooling, normalize, promptLength: left });
+  const sentenceVectors = new SentenceVectors(runner, {
+    pooling,
+    normalize,
+    promptLength: left,
+    width: truncateDim ?? width,
+  });
 
   const vectors: Float32Array[] = new Array(given.length);
   const running = new Set<Promise<void>>();

@@ -9,6 +9,7 @@ export interface ModelFacts {
   architecture: string;
   /** Whether `load` can open it. */
   supported: boolean;
+  /** Elements of the floating-point tensors. Integers, such as the position_ids of older checkpoints, are no parameters. */
   parameters: { total: number };
   /** In the files, headers aside. */
   bytes: number;
@@ -18,7 +19,12 @@ export interface ModelFacts {
   summary: Record<string, string>;
 }
 
-/** Reads what a model's files say, without loading any weights. */
+const isFloatingPoint = (dtype: string): boolean => /^B?F\d/.test(dtype);
+
+/**
+ * Reads what a model's files say, without loading any weights.
+ * @param source as `load` takes it. @throws ERR_ARGUMENT, ERR_NOT_FOUND, ERR_FILE, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED.
+ */
 export async function inspect(source: string): Promise<ModelFacts> {
   const description = await readSentenceTransformers(await resolveSource(source));
   const folder = description.transformerFolder;
@@ -30,10 +36,9 @@ export async function inspect(source: string): Promise<ModelFacts> {
     shape: dims,
     bytes,
   }));
-  const total = tensors.reduce(
-    (sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1),
-    0,
-  );
+  const total = tensors
+    .filter(({ dtype }) => isFloatingPoint(dtype))
+    .reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
   const dtypes = [...new Set(tensors.map(({ dtype }) => dtype))];
   const summary: Record<string, string> = { dtypes: dtypes.join(', ') };
   if (description.isSentenceTransformers) {

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { openCheckpoint } from '../checkpoints/checkpoint.js';
+import { checkUnchanged, openCheckpoint } from '../checkpoints/checkpoint.js';
 import { readConfig } from '../checkpoints/config.js';
 import { CheckpointSource, type WeightDType } from '../checkpoints/parameter_source.js';
 import {
@@ -9,6 +9,7 @@ import {
 } from '../checkpoints/sentence_transformers.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { defaultBackend } from '../graph/default_backend.js';
+import { checkOptions } from '../graph/options.js';
 import { Parameters } from '../graph/parameters.js';
 import { Scope } from '../layers/scope.js';
 import { architectureOf } from '../models/registry.js';
@@ -37,10 +38,11 @@ export interface LoadOptions {
 
 /**
  * Opens a model as it is: a folder with config.json and safetensors, or a hub id (`org/name`) that is in the local Hugging
- * Face cache. The tokenizer and how sentence vectors are made are read from the files beside the weights.
- * @throws ERR_NOT_FOUND, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED, ERR_SHAPE, naming the file and what was expected.
+ * Face cache (all-MiniLM-L6-v2 also in Heddle's own). The tokenizer and how sentence vectors are made are read from the files beside the weights.
+ * @throws ERR_ARGUMENT; ERR_NOT_FOUND, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED, ERR_SHAPE, naming the file and what was expected.
  */
-export function load(source: string, options: LoadOptions = {}): Promise<Model> {
+export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
+  checkOptions('load', options, ['dtype', 'revision', 'signal', 'onProgress']);
   return loadEncoder(source, options);
 }
 
@@ -71,6 +73,7 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
   try {
     const tokenizer = await openTokenizer(folder);
     await parameters.load(backend, { signal, onProgress });
+    await checkUnchanged(checkpoint);
     const longest = encoder.maxLength;
     const ownLimit = tokenizer?.tokenizer.settings.modelMaxLength;
     const embedding: EmbeddingDefaults = {

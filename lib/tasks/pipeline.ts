@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.js';
+import { checkOptions } from '../graph/options.js';
 import type { Pooling } from '../ops/index.js';
 import { type LoadOptions, loadEncoder } from './load.js';
 import type { EncoderModel, Model } from './model.js';
@@ -60,11 +61,12 @@ export interface PipelineOptions extends Omit<LoadOptions, 'onProgress'> {
 /**
  * Opens a model for a task, with the call and result shapes of @huggingface/transformers.
  * @param task `feature-extraction` is the one there is. @param model a source as `load` takes it.
+ * @throws ERR_ARGUMENT, ERR_UNSUPPORTED for another task; what `load` throws.
  */
 export async function pipeline(
   task: 'feature-extraction',
   model: string,
-  { progress_callback: onProgress, ...options }: PipelineOptions = {},
+  options: PipelineOptions = {},
 ): Promise<FeatureExtraction> {
   if (task !== 'feature-extraction') {
     throw mismatch('ERR_UNSUPPORTED', 'pipeline', `the task 'feature-extraction'`, `'${task}'`);
@@ -72,7 +74,9 @@ export async function pipeline(
   if (typeof model !== 'string') {
     throw mismatch('ERR_ARGUMENT', 'pipeline', 'a model: a folder or a hub id', typeof model);
   }
-  const loaded = await loadEncoder(model, { ...options, onProgress });
+  checkOptions('pipeline', options, ['dtype', 'revision', 'signal', 'progress_callback']);
+  const { progress_callback: onProgress, ...rest } = options;
+  const loaded = await loadEncoder(model, { ...rest, onProgress });
   const call = (texts: string | readonly string[], options?: FeatureExtractionOptions) =>
     extract(loaded, texts, options);
   return Object.assign(call, {
@@ -85,21 +89,23 @@ export async function pipeline(
 async function extract(
   model: EncoderModel,
   texts: string | readonly string[],
-  { pooling = 'none', normalize = false, signal }: FeatureExtractionOptions = {},
+  given: FeatureExtractionOptions = {},
 ): Promise<ResultTensor> {
-  const given = typeof texts === 'string' ? [texts] : texts;
-  if (!Array.isArray(given)) {
-    const found = typeof given;
+  checkOptions('feature-extraction', given, ['pooling', 'normalize', 'signal']);
+  const { pooling = 'none', normalize = false, signal } = given;
+  const list = typeof texts === 'string' ? [texts] : texts;
+  if (!Array.isArray(list)) {
+    const found = typeof list;
     throw mismatch('ERR_INPUT', 'feature-extraction', 'a text or an array of texts', found);
   }
   const options = signal ? { signal } : {};
-  if (pooling === 'none') return hiddenStates(model, given, normalize, options);
+  if (pooling === 'none') return hiddenStates(model, list, normalize, options);
   if (!Object.hasOwn(poolings, pooling)) {
     const names = Object.keys(poolings).join(', ');
     throw mismatch('ERR_ARGUMENT', 'pooling', `none, ${names}`, `'${pooling}'`);
   }
   // As there, prompts are the caller's business, and the tokenizer's limit is the only one.
-  const vectors = await model.embed(given, {
+  const vectors = await model.embed(list, {
     ...options,
     pooling: poolings[pooling],
     normalize,

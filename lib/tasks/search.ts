@@ -1,3 +1,5 @@
+import { mismatch } from '../errors.js';
+import { checkOptions, describeValue } from '../graph/options.js';
 import type { Model } from './model.js';
 
 /** A piece of a text, small enough that one vector stands for its meaning. */
@@ -24,8 +26,11 @@ const longest = 800;
 /**
  * Cuts a text or Markdown file into passages: paragraphs, lists and code blocks under their headings, joined where
  * short and cut where long.
+ * @param file name of the file: its ending tells Markdown from text. @throws ERR_ARGUMENT for what is no string.
  */
 export function passagesOf(text: string, file: string): Passage[] {
+  checkText('passagesOf: text', text);
+  checkText('passagesOf: file', file);
   const isMarkdown = /\.(md|markdown|mdx)$/i.test(file);
   const passages: Passage[] = [];
   const headings: string[] = [];
@@ -96,28 +101,113 @@ function cut(body: string): { text: string; lines: number }[] {
   return pieces;
 }
 
-/** Ranks passages by how near their meaning is to the query's: best first. */
+export interface IndexOptions {
+  signal?: AbortSignal;
+  onProgress?: (progress: { done: number; total: number }) => void;
+}
+
+export interface QueryOptions {
+  /** Passages returned, at most; default 5. */
+  limit?: number;
+  signal?: AbortSignal;
+}
+
+/** Passages with their vectors: each query costs the embedding of the query alone. */
+export class SearchIndex {
+  /** @param vectors of length 1, one for each passage. */
+  constructor(
+    private readonly model: Model,
+    readonly passages: readonly Passage[],
+    private readonly vectors: readonly Float32Array[],
+  ) {}
+
+  /**
+   * Ranks the passages by how near their meaning is to the query's: best first.
+   * @throws ERR_ARGUMENT; ERR_DISPOSED once the model is disposed.
+   */
+  async search(query: string, options: QueryOptions = {}): Promise<SearchResult[]> {
+    checkText('search: query', query);
+    checkOptions('search', options, ['limit', 'signal']);
+    const { limit = 5, signal } = options;
+    checkLimit(limit);
+    const [wanted] = await this.model.embed(query, {
+      normalize: true,
+      ...(signal ? { signal } : {}),
+    });
+    return this.passages
+      .map((passage, i) => ({
+        score: this.vectors[i].reduce((sum, value, k) => sum + value * wanted[k], 0),
+        passage,
+      }))
+      .sort((a, b) => b.score - a.score)
+      .slice(0, limit);
+  }
+}
+
+/**
+ * Embeds passages, each with its headings, for any number of queries. The index keeps the model, which stays the caller's to
+ * dispose.
+ * @throws ERR_ARGUMENT for what is no model or no passage; what `embed` throws.
+ */
+export async function indexPassages(
+  model: Model,
+  passages: readonly Passage[],
+  options: IndexOptions = {},
+): Promise<SearchIndex> {
+  checkModel('indexPassages', model);
+  checkPassages('indexPassages', passages);
+  checkOptions('indexPassages', options, ['signal', 'onProgress']);
+  const kept = [...passages];
+  const texts = kept.map(({ headings, text }) => [...headings, text].join('\n'));
+  const vectors = await model.embed(texts, { normalize: true, ...options });
+  return new SearchIndex(model, kept, vectors);
+}
+
+/** One query to passages that are embedded for it; for several queries, make an index with `indexPassages`. */
 export async function search(
   model: Model,
   query: string,
   passages: readonly Passage[],
-  options: {
-    limit?: number;
-    signal?: AbortSignal;
-    onProgress?: (progress: { done: number; total: number }) => void;
-  } = {},
+  options: IndexOptions & QueryOptions = {},
 ): Promise<SearchResult[]> {
+  checkModel('search', model);
+  checkText('search: query', query);
+  checkPassages('search', passages);
+  checkOptions('search', options, ['limit', 'signal', 'onProgress']);
   const { limit = 5, ...rest } = options;
-  const texts = passages.map(({ headings, text }) => [...headings, text].join('\n'));
-  const [[wanted], vectors] = await Promise.all([
-    model.embed(query, { normalize: true, ...(rest.signal ? { signal: rest.signal } : {}) }),
-    model.embed(texts, { normalize: true, ...rest }),
-  ]);
-  return passages
-    .map((passage, i) => ({
-      score: vectors[i].reduce((sum, value, k) => sum + value * wanted[k], 0),
-      passage,
-    }))
-    .sort((a, b) => b.score - a.score)
-    .slice(0, limit);
+  checkLimit(limit); // before the long work
+  const index = await indexPassages(model, passages, rest);
+  return index.search(query, { limit, ...(rest.signal ? { signal: rest.signal } : {}) });
+}
+
+function checkText(where: string, value: unknown): void {
+  if (typeof value !== 'string')
+    throw mismatch('ERR_ARGUMENT', where, 'a string', describeValue(value));
+}
+
+function checkLimit(limit: unknown): void {
+  if (!(Number.isSafeInteger(limit) && (limit as number) >= 1)) {
+    throw mismatch('ERR_ARGUMENT', 'search: limit', 'a whole number from 1', describeValue(limit));
+  }
+}
+
+function checkModel(where: string, model: Model): void {
+  if (typeof model?.embed !== 'function') {
+    throw mismatch('ERR_ARGUMENT', `${where}: model`, 'a model from load', describeValue(model));
+  }
+}
+
+function checkPassages(where: string, passages: unknown): void {
+  if (!Array.isArray(passages)) {
+    const found = describeValue(passages);
+    throw mismatch('ERR_ARGUMENT', `${where}: passages`, 'an array of passages', found);
+  }
+  // Not forEach, which would pass over holes.
+  for (let i = 0; i < passages.length; i++) {
+    const passage = passages[i];
+    if (typeof passage?.text !== 'string' || !Array.isArray(passage.headings)) {
+      const expected = 'a passage with headings and text, as passagesOf makes it';
+      throw mismatch('ERR_ARGUMENT', `${where}: passages[${i}]`, expected, describeValue(passage));
+    }
+  }
 }

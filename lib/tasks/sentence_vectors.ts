@@ -14,6 +14,8 @@ export interface VectorOptions {
   normalize: boolean;
   /** First tokens of every text that are left out of the pooling, as sentence-transformers leaves out prompts. */
   promptLength: number;
+  /** Dimensions kept, from the first on. */
+  width: number;
 }
 
 /** The prompt and the rest of each text as segments of their own, for poolings that leave prompts out. */
@@ -65,7 +67,7 @@ export class SentenceVectors {
         const row = count === encodings.length ? i : 2 * i + 1;
         return data.slice(row * width, (row + 1) * width);
       });
-      return vectors.length === 1 ? vectors[0] : this.join(vectors);
+      return this.finish(vectors);
     });
   }
 
@@ -83,11 +85,14 @@ export class SentenceVectors {
     );
   }
 
-  private join(vectors: readonly Float32Array[]): Float32Array {
-    const joined = Float32Array.from(vectors.flatMap((vector) => Array.from(vector)));
-    if (!this.options.normalize) return joined;
-    const length = Math.sqrt(joined.reduce((sum, value) => sum + value * value, 0));
-    return joined.map((value) => value / Math.max(length, 1e-12));
+  /** Joins a text's vectors and cuts them; the plan has normalised a single one, but only in its full width. */
+  private finish(vectors: readonly Float32Array[]): Float32Array {
+    const { normalize, width } = this.options;
+    const [first] = vectors;
+    if (vectors.length === 1 && first.length === width) return first;
+    const joined = vectors.flatMap((vector) => Array.from(vector)).slice(0, width);
+    const length = normalize ? Math.sqrt(joined.reduce((sum, v) => sum + v * v, 0)) : 1;
+    return Float32Array.from(joined, (value) => value / Math.max(length, 1e-12));
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reads tokenizer.json and what lies beside it. */
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HeddleError } from '../errors.js';
 import { isObject, type JsonObject, own, parseObject } from './tokenizer_json.js';
@@ -116,8 +117,17 @@ async function readObjectIfThere(path: string): Promise<JsonObject | undefined> 
 }
 
 async function readTextIfThere(path: string): Promise<string | undefined> {
+  let file: FileHandle | undefined;
   try {
-    const { size } = await stat(path);
+    // Without O_NONBLOCK (which Windows does not have), opening a FIFO would wait for a writer.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const status = await file.stat();
+    if (!status.isFile()) {
+      throw new HeddleError('ERR_FILE', `${path}: expected a file, found something else`, {
+        where: path,
+      });
+    }
+    const { size } = status;
     if (size > largestFile) {
       throw new HeddleError(
         'ERR_FORMAT',
@@ -127,7 +137,7 @@ async function readTextIfThere(path: string): Promise<string | undefined> {
         },
       );
     }
-    return await readFile(path, 'utf8');
+    return await file.readFile('utf8');
   } catch (cause) {
     if (cause instanceof HeddleError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -136,5 +146,7 @@ async function readTextIfThere(path: string): Promise<string | undefined> {
       where: path,
       cause,
     });
+  } finally {
+    await file?.close();
   }
 }

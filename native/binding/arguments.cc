@@ -82,10 +82,10 @@ int64_t toInteger(const Napi::Value& value, const std::string& name) {
 }
 
 std::vector<int64_t> toIntegers(const Napi::Value& value, const std::string& name) {
-  const Napi::Array array = toArray(value, name);
-  std::vector<int64_t> result(array.Length());
-  for (uint32_t i = 0; i < result.size(); ++i) {
-    result[i] = toInteger(array[i], name + "[" + std::to_string(i) + "]");
+  const std::vector<Napi::Value> values = toValues(value, name);
+  std::vector<int64_t> result(values.size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    result[i] = toInteger(values[i], name + "[" + std::to_string(i) + "]");
   }
   return result;
 }
@@ -100,6 +100,16 @@ std::string toText(const Napi::Value& value, const std::string& name) {
 Napi::Array toArray(const Napi::Value& value, const std::string& name) {
   if (!value.IsArray()) wrongArgument(value, name, "an array");
   return value.As<Napi::Array>();
+}
+
+std::vector<Napi::Value> toValues(const Napi::Value& value, const std::string& name) {
+  constexpr uint32_t kMost = 1 << 20;  // far beyond any plan; an array may claim 2^32 - 1 holes
+  const Napi::Array array = toArray(value, name);
+  const uint32_t length = array.Length();
+  if (length > kMost) wrongArgument(value, name, "at most " + std::to_string(kMost) + " elements");
+  std::vector<Napi::Value> values(length);
+  for (uint32_t i = 0; i < length; ++i) values[i] = array[i];
+  return values;
 }
 
 HeddleDType toDType(const Napi::Value& value, const std::string& name) {

@@ -45,19 +45,14 @@ class PendingRun : public Pending {
   std::vector<double> times_;
 };
 
-std::vector<const void*> inputData(const Napi::Array& inputs, const HeddlePlan* plan,
-                                   const std::vector<int64_t>& expected) {
-  Napi::Env env = inputs.Env();
-  if (inputs.Length() != expected.size()) {
+std::vector<const void*> inputData(Napi::Env env, const std::vector<Napi::Value>& values,
+                                   const HeddlePlan* plan, const std::vector<int64_t>& expected) {
+  if (values.size() != expected.size()) {
     throwError(env, kHeddleArgument,
                "inputs: expected " + std::to_string(expected.size()) + ", found " +
-                   std::to_string(inputs.Length()));
+                   std::to_string(values.size()));
   }
   std::vector<const void*> data(expected.size());
-  // All values first: reading an element may run JS code (a getter, a proxy), which could detach a
-  // buffer that has been looked at already.
-  std::vector<Napi::Value> values(expected.size());
-  for (uint32_t i = 0; i < data.size(); ++i) values[i] = inputs[i];
   for (uint32_t i = 0; i < data.size(); ++i) {
     const std::string name = "inputs[" + std::to_string(i) + "]";
     const HeddleDType dtype = heddlePlanInputDType(plan, static_cast<int>(i));
@@ -76,11 +71,9 @@ std::vector<const void*> inputData(const Napi::Array& inputs, const HeddlePlan* 
 
 Napi::Value createPlan(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const Napi::Array array = toArray(info[1], "states");
-  std::vector<HeddleState*> states(array.Length());
-  for (uint32_t i = 0; i < states.size(); ++i) {
-    states[i] = StateHandle::from(array[i], "states");
-  }
+  const std::vector<Napi::Value> handles = toValues(info[1], "states");
+  std::vector<HeddleState*> states(handles.size());
+  for (size_t i = 0; i < states.size(); ++i) states[i] = StateHandle::from(handles[i], "states");
   const Elements words = toElements(info[0], napi_bigint64_array, "words");
   HeddleError error;
   HeddlePlan* plan = heddleCreatePlan(static_cast<const int64_t*>(words.data), words.count,
@@ -92,7 +85,8 @@ Napi::Value createPlan(const Napi::CallbackInfo& info) {
 Napi::Value run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const std::vector<int64_t> symbols = toIntegers(info[1], "symbols");
-  const Napi::Array inputArray = toArray(info[2], "inputs");
+  const std::vector<Napi::Value> inputValues = toValues(info[2], "inputs");
+  // From here to the copies that heddleRunPlan makes, nothing runs that JS code could have replaced.
   HeddleCancel* cancel =
       info[3].IsNull() || info[3].IsUndefined() ? nullptr : CancelHandle::from(info[3], "cancel");
   HeddlePlan* plan = PlanHandle::from(info[0], "plan");
@@ -123,9 +117,7 @@ Napi::Value run(const Napi::CallbackInfo& info) {
     outputs[i] = Napi::Float32Array::New(env, count, buffer, 0);
   }
 
-  // From here to the copies that heddleRunPlan makes, nothing runs that JS code could have
-  // replaced.
-  const std::vector<const void*> inputs = inputData(inputArray, plan, inputSizes);
+  const std::vector<const void*> inputs = inputData(env, inputValues, plan, inputSizes);
   PendingRun* pending = new PendingRun(env, outputs, profileWords);
   environment.add(pending);
   if (profiled) pending->fillAtEnd(info[4]);

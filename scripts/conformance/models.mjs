@@ -105,7 +105,8 @@ export function readTensors(file) {
   return tensors;
 }
 
-async function foldersIn(folder) {
+/** Names of the folders in a folder. */
+export async function foldersIn(folder) {
   const entries = await readdir(folder, { withFileTypes: true });
   return entries
     .filter((entry) => entry.isDirectory())

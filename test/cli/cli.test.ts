@@ -254,15 +254,15 @@ describe('HEDDLE_ variables', () => {
   });
 
   it.each([
-    ['HEDDLE_ISA', 'nonsense', 1],
-    ['HEDDLE_THREADS', '0', 2],
-    ['HEDDLE_THREADS', 'abc', 2],
-    ['HEDDLE_THREADS', '-1', 2],
-    ['HEDDLE_THREADS', '1e9', 2],
-    ['HEDDLE_BACKEND', 'gpu', 2],
-  ])('%s=%s is refused', async (name, value, code) => {
+    ['HEDDLE_ISA', 'nonsense'],
+    ['HEDDLE_THREADS', '0'],
+    ['HEDDLE_THREADS', 'abc'],
+    ['HEDDLE_THREADS', '-1'],
+    ['HEDDLE_THREADS', '1e9'],
+    ['HEDDLE_BACKEND', 'gpu'],
+  ])('%s=%s is a wrong call', async (name, value) => {
     const finished = await heddle(args, { env: { [name]: value } });
-    expect(finished).toMatchObject({ code, stdout: '' });
+    expect(finished).toMatchObject({ code: 2, stdout: '' });
     expect(finished.stderr).toMatch(new RegExp(`^heddle: ${name}: [^\\n]*'${value}'[^\\n]*\\n$`));
   });
 });

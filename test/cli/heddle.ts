@@ -27,6 +27,11 @@ export function script(name: string, args: readonly string[]): Promise<Finished>
   return finish(process.execPath, [file, ...args], {}, '');
 }
 
+/** Runs Node to its end, in a folder. */
+export function node(args: readonly string[], cwd: string): Promise<Finished> {
+  return finish(process.execPath, args, {}, '', cwd);
+}
+
 /** Runs a line of shell in which "$heddle" is the command. */
 export function shell(line: string, args: readonly string[]): Promise<Finished> {
   const heddle = `${process.execPath} ${builtCommand}`;
@@ -38,12 +43,16 @@ function finish(
   args: readonly string[],
   env: Record<string, string>,
   stdin: string,
+  cwd?: string,
 ): Promise<Finished> {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(HEDDLE|NODE|VITEST)/.test(name),
   );
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...Object.fromEntries(inherited), ...env } });
+    const child = spawn(program, args, {
+      env: { ...Object.fromEntries(inherited), ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));

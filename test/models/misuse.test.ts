@@ -156,6 +156,43 @@ describe('forward refuses', () => {
     });
   });
 
+  it.each([
+    ['attention_mask', /inputIds, attentionMask, tokenTypeIds, positionIds.*'attention_mask'/],
+    ['token_type_ids', /'token_type_ids'/],
+    ['toString', /'toString'/],
+  ])('the input %s', async (key, message) => {
+    const run = model.forward({ ...ids(1, 2), [key]: [[1, 0]] } as EncoderInputs);
+    await expect(run).rejects.toMatchObject({
+      name: 'HeddleError',
+      code: 'ERR_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [undefined, /inputIds.*undefined/],
+    [[[1, 2]], /inputIds.*an array of 1/],
+    ['text', /inputIds.*'text'/],
+  ])('inputs that are %j', async (inputs, message) => {
+    const run = model.forward(inputs as EncoderInputs);
+    await expect(run).rejects.toMatchObject({
+      code: 'ERR_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ output: ['logits'] }, /outputs, signal.*'output'/],
+    [{ outputs: 'logits' }, /an array of names.*'logits'/],
+    [['logits'], /outputs, signal.*an array of 1/],
+  ])('the options %j', async (options, message) => {
+    const run = model.forward(ids(1, 2), options as { outputs: string[] });
+    await expect(run).rejects.toMatchObject({
+      code: 'ERR_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
+  });
+
   it('no outputs', async () => {
     const run = model.forward(ids(1, 2), { outputs: [] });
     await expect(run).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });

@@ -71,6 +71,19 @@ export async function misuses(addon, folder, words, { rows, inner, outer }) {
     () =>
       run(pool, [4, offsets.length, count], [new Float32Array(8), Int32Array.from(offsets)]);
 
+  /** The same elements, the last of which runs `effect` when it is read. */
+  const withGetter = (elements, effect) => {
+    const array = [...elements];
+    const last = array.at(-1);
+    Object.defineProperty(array, array.length - 1, {
+      get() {
+        effect();
+        return last;
+      },
+    });
+    return array;
+  };
+
   const table = [
     ['a released plan', 'ERR_DISPOSED', () => run(released, [rows], [x()])],
     ['a released state', 'ERR_DISPOSED', () => gone.read()],
@@ -121,6 +134,34 @@ export async function misuses(addon, folder, words, { rows, inner, outer }) {
         });
         return run(plan, [rows], inputs);
       },
+    ],
+    [
+      'a plan released by a getter',
+      'ERR_DISPOSED',
+      () => {
+        const doomed = addon.createPlan(words, states);
+        return run(
+          doomed,
+          [rows],
+          withGetter([x()], () => doomed.release()),
+        );
+      },
+    ],
+    [
+      'a state released by a getter',
+      'ERR_DISPOSED',
+      () => {
+        const doomed = states.map(() => zeros(1));
+        return addon.createPlan(
+          words,
+          withGetter(doomed, () => doomed[0].release()),
+        );
+      },
+    ],
+    [
+      'an array that claims 2^32 - 1 symbols',
+      'ERR_ARGUMENT',
+      () => run(plan, new Array(2 ** 32 - 1), [x()]),
     ],
     ['a short profile', 'ERR_ARGUMENT', () => run(plan, [rows], [x()], null, new Float64Array(3))],
     ['id -1', 'ERR_INPUT', ids(0, -1)],

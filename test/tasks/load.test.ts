@@ -1,4 +1,14 @@
-import { truncateSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { HeddleError } from '../../lib/errors.js';
@@ -36,6 +46,48 @@ describe('load', () => {
     model.dispose();
     await expect.poll(alive).toEqual(before);
   });
+
+  it('refuses a checkpoint that is replaced while it is read', async () => {
+    const folder = await tinyFolder();
+    const weights = join(folder, 'model.safetensors');
+    const onProgress = (): void => {
+      copyFileSync(weights, `${weights}.new`);
+      renameSync(`${weights}.new`, weights);
+    };
+    const before = alive();
+    await expect(load(folder, { onProgress })).rejects.toMatchObject({
+      code: 'ERR_FILE',
+      message: expect.stringMatching(/model\.safetensors: changed while it was being loaded/),
+    });
+    expect(alive()).toEqual(before);
+  });
+
+  it('reads anew what was rewritten in place, whatever its times say', async () => {
+    const folder = await tinyFolder();
+    const weights = join(folder, 'model.safetensors');
+    const input = { inputIds: [[5, 6, 7]] };
+    using first = await load(folder);
+    const old = (await first.forward(input)).logits.data;
+    const { atime, mtime } = statSync(weights);
+    const bytes = readFileSync(weights);
+    bytes.fill(0, bytes.length - 4000);
+    writeFileSync(weights, bytes);
+    utimesSync(weights, atime, mtime);
+    using second = await load(folder);
+    expect((await second.forward(input)).logits.data).not.toEqual(old);
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'does not wait for a FIFO in the place of a file',
+    async () => {
+      for (const name of ['config.json', 'model.safetensors', 'tokenizer.json', 'modules.json']) {
+        const folder = await tinyFolder();
+        rmSync(join(folder, name), { force: true });
+        execFileSync('mkfifo', [join(folder, name)]);
+        await expect(load(folder), name).rejects.toMatchObject({ name: 'HeddleError' });
+      }
+    },
+  );
 
   it('holds two models of one file in the memory of one', async () => {
     using first = await load(tinyBert);

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
+import { inspect } from '../../lib/tasks/inspect.js';
 import { type LoadOptions, load } from '../../lib/tasks/load.js';
 import { pipeline } from '../../lib/tasks/pipeline.js';
 import { passagesOf, search } from '../../lib/tasks/search.js';
@@ -30,6 +31,10 @@ describe('all-MiniLM-L6-v2', () => {
       22_713_216,
       256,
     ]);
+  });
+
+  it('has as many parameters to inspect as once loaded', async () => {
+    expect((await inspect(folder)).parameters.total).toBe(model.parameters);
   });
 
   it('tokenises as the reference does', () => {
