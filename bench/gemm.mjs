@@ -2,12 +2,13 @@
  * float32 y = x·Wᵀ, the weight packed beforehand, against OpenBLAS's sgemm on the same shapes.
  *
  * `heddle` is the kernel's own rate inside a plan, as it runs in a model; `call` that of a plan of one node,
- * with all that an awaited call costs.
+ * with all that an awaited call costs; `shareOfCeiling` the kernel's rate over the CPU's measured peak.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { addon } from './addon.mjs';
 import { alternate, calls, median } from './alternate.mjs';
+import { ceiling } from './ceiling.mjs';
 import { linearPlan } from './linear.mjs';
 import { Peer, peersHome } from './peer.mjs';
 import { nodeTimes } from './plan.mjs';
@@ -26,6 +27,7 @@ export async function bench({ quick, threads, log }) {
   const results = [];
   for (const team of new Set(teams)) {
     addon().setThreads(team);
+    const peak = ceiling(team);
     const openblas = await startOpenBlas(team);
     for (const [m, k, n] of shapes) {
       const kernel = await linearPlan(m, k, n, repeats);
@@ -37,7 +39,9 @@ export async function bench({ quick, threads, log }) {
       kernel.release();
       const amount = (2 * m * k * n) / 1e6;
       const kase = `${m}x${k}x${n}`;
-      const more = { call: Number((amount / (await callTime(m, k, n))).toPrecision(4)) };
+      const share = peak === null ? null : Number((amount / result.ours / peak).toPrecision(3));
+      const call = Number((amount / (await callTime(m, k, n))).toPrecision(4));
+      const more = { call, ceiling: peak, shareOfCeiling: share };
       const common = { name: 'gemm', threads: team, unit: 'GFLOP/s', peer: openblas };
       results.push(row({ ...common, kase, shape: [m, k, n], amount, result, more }));
       log(`${kase}, ${team} threads`);

@@ -24,8 +24,19 @@ function section(file) {
     row.reason ?? (row.peer === null ? '' : figure(row.peer)),
     row.unit,
     row.ratio === null ? '' : `${row.ratio.toFixed(2)} (±${(50 * row.spread).toFixed(0)} %)`,
+    row.shareOfCeiling == null ? '' : `${(100 * row.shareOfCeiling).toFixed(0)} %`,
   ]);
-  const head = ['case', 'threads', 'dtype', 'Heddle', 'peer', 'its figure', 'unit', 'ratio'];
+  const head = [
+    'case',
+    'threads',
+    'dtype',
+    'Heddle',
+    'peer',
+    'its figure',
+    'unit',
+    'ratio',
+    'of peak',
+  ];
   const text = [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
   const { cpu, cores, isa, node, os, commit, command } = machine;
   return [

@@ -22,8 +22,8 @@ int64_t toInteger(const Napi::Value& value, const std::string& name);
 std::vector<int64_t> toIntegers(const Napi::Value& value, const std::string& name);
 std::string toText(const Napi::Value& value, const std::string& name);
 Napi::Array toArray(const Napi::Value& value, const std::string& name);
-// The elements of a JS array, all read before anything else is looked at: reading one may run JS code
-// (a getter, a proxy), which could release a handle or detach a buffer.
+// The elements of a JS array, all read before anything else is looked at: reading one may run JS
+// code (a getter, a proxy), which could release a handle or detach a buffer.
 std::vector<Napi::Value> toValues(const Napi::Value& value, const std::string& name);
 HeddleDType toDType(const Napi::Value& value, const std::string& name);
 HeddleFileDType toFileDType(const Napi::Value& value, const std::string& name);

@@ -86,7 +86,8 @@ Napi::Value run(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const std::vector<int64_t> symbols = toIntegers(info[1], "symbols");
   const std::vector<Napi::Value> inputValues = toValues(info[2], "inputs");
-  // From here to the copies that heddleRunPlan makes, nothing runs that JS code could have replaced.
+  // From here to the copies that heddleRunPlan makes, nothing runs that JS code could have
+  // replaced.
   HeddleCancel* cancel =
       info[3].IsNull() || info[3].IsUndefined() ? nullptr : CancelHandle::from(info[3], "cancel");
   HeddlePlan* plan = PlanHandle::from(info[0], "plan");
