@@ -18,7 +18,7 @@ namespace heddle {
 enum class DType : int32_t { kFloat32 = 0, kFloat16 = 1, kBFloat16 = 2, kInt32 = 3 };
 
 constexpr int kMaxRank = 4;
-constexpr size_t kAlignment = 64;  // of every buffer the engine hands to a kernel, in bytes
+constexpr size_t kAlignment = 64;  // in bytes, of arenas, states and scratch
 
 // A dense, row-major tensor. `data` is null where an optional operand is absent.
 // The weight of `linear` is the exception: its `data` points to a PackedMatrix (kernels/gemm.h).
