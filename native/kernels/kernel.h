@@ -40,8 +40,8 @@ static inline int64_t claim(WorkCounter* work) {
 }
 
 // One node of a plan, ready to run: actual dims, resolved pointers.
-// Which operand stands where, and what `ints` and `floats` mean, is written in the kernel's own
-// header.
+// Which operand stands where, and what `ints` and `floats` mean, is written in
+// kernels/README.md.
 struct Call {
   const Tensor* inputs;
   const Tensor* outputs;
