@@ -46,7 +46,8 @@ typedef enum HeddleDType {
   kHeddleFloat32 = 0,
   kHeddleFloat16,
   kHeddleBFloat16,
-  kHeddleInt32
+  kHeddleInt32,
+  kHeddleDTypeRange = 0x7fffffff /* so that a wrong number is a value too, and can be refused */
 } HeddleDType;
 
 /* Element types of files. */
@@ -60,13 +61,15 @@ typedef enum HeddleFileDType {
   kHeddleFileI16,
   kHeddleFileI8,
   kHeddleFileU8,
-  kHeddleFileBool
+  kHeddleFileBool,
+  kHeddleFileDTypeRange = 0x7fffffff
 } HeddleFileDType;
 
 typedef enum HeddleForm {
   kHeddlePlain = 0,
-  kHeddlePacked,          /* for `linear`, from [n,k] */
-  kHeddlePackedTransposed /* for `linear`, from [k,n]; the state's dims are [n,k] */
+  kHeddlePacked,           /* for `linear`, from [n,k] */
+  kHeddlePackedTransposed, /* for `linear`, from [k,n]; the state's dims are [n,k] */
+  kHeddleFormRange = 0x7fffffff
 } HeddleForm;
 
 /* ---- the engine: one per process, made at first use ---- */
