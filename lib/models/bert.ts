@@ -10,7 +10,7 @@ import {
   TokenClassifier,
   vocabularyProjection,
 } from './heads.js';
-import { activationOf, type ModelConfig } from './model_config.js';
+import { encoderFields, type ModelConfig } from './model_config.js';
 
 export function bertConfig(config: ModelConfig) {
   const kind = config.string('position_embedding_type', { default: 'absolute' });
@@ -21,18 +21,9 @@ export function bertConfig(config: ModelConfig) {
     );
   }
   return {
-    vocabSize: config.integer('vocab_size', { min: 1 }),
-    hiddenSize: config.integer('hidden_size', { min: 1 }),
-    numLayers: config.integer('num_hidden_layers', { min: 0 }),
-    numHeads: config.integer('num_attention_heads', { min: 1 }),
-    intermediateSize: config.integer('intermediate_size', { min: 1 }),
-    activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
-    epsilon: config.number('layer_norm_eps', { min: 0, default: 1e-12 }),
-    maxPositions: config.integer('max_position_embeddings', { min: 1 }),
+    ...encoderFields(config),
     typeVocabSize: config.integer('type_vocab_size', { min: 1, default: 2 }),
     padId: config.integer('pad_token_id', { min: 0, default: 0 }),
-    tied: config.boolean('tie_word_embeddings', { default: true }),
-    labels: config.labelCount(),
   };
 }
 export type BertConfig = ReturnType<typeof bertConfig>;

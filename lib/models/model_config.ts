@@ -42,3 +42,19 @@ export function activationOf(name: string, field: string): Activation {
     { where: field, found: name },
   );
 }
+
+/** The fields that BERT's config.json and those modelled on it share. */
+export function encoderFields(config: ModelConfig) {
+  return {
+    vocabSize: config.integer('vocab_size', { min: 1 }),
+    hiddenSize: config.integer('hidden_size', { min: 1 }),
+    numLayers: config.integer('num_hidden_layers', { min: 0 }),
+    numHeads: config.integer('num_attention_heads', { min: 1 }),
+    intermediateSize: config.integer('intermediate_size', { min: 1 }),
+    activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
+    epsilon: config.number('layer_norm_eps', { min: 0, default: 1e-12 }),
+    maxPositions: config.integer('max_position_embeddings', { min: 1 }),
+    tied: config.boolean('tie_word_embeddings', { default: true }),
+    labels: config.labelCount(),
+  };
+}

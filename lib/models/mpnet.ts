@@ -3,22 +3,13 @@ import type { Scope } from '../layers/scope.js';
 import { type AttentionOptions, relativeBias } from '../ops/index.js';
 import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
 import { FirstTokenPooler, TokenClassifier } from './heads.js';
-import { activationOf, type ModelConfig } from './model_config.js';
+import { encoderFields, type ModelConfig } from './model_config.js';
 import { firstTokenClassifier, lmHead, positionsAfterPadding } from './roberta.js';
 
 function mpnetConfig(config: ModelConfig) {
   return {
-    vocabSize: config.integer('vocab_size', { min: 1 }),
-    hiddenSize: config.integer('hidden_size', { min: 1 }),
-    numLayers: config.integer('num_hidden_layers', { min: 0 }),
-    numHeads: config.integer('num_attention_heads', { min: 1 }),
-    intermediateSize: config.integer('intermediate_size', { min: 1 }),
-    activation: activationOf(config.string('hidden_act', { default: 'gelu' }), 'hidden_act'),
-    epsilon: config.number('layer_norm_eps', { min: 0, default: 1e-12 }),
-    maxPositions: config.integer('max_position_embeddings', { min: 1 }),
+    ...encoderFields(config),
     buckets: config.integer('relative_attention_num_buckets', { min: 2, default: 32 }),
-    tied: config.boolean('tie_word_embeddings', { default: true }),
-    labels: config.labelCount(),
   };
 }
 type MpnetConfig = ReturnType<typeof mpnetConfig>;
