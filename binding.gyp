@@ -65,9 +65,12 @@
         }],
         ['san=="asan"', {'ldflags': ['-fsanitize=address,undefined']}],
         ['target_arch=="x64"', {
-          'dependencies': ['heddle_avx2', 'heddle_avx512', 'heddle_avx512bf16'],
+          'dependencies': [
+            'heddle_avx2', 'heddle_avx2vnni', 'heddle_avx512', 'heddle_avx512vnni',
+            'heddle_avx512bf16',
+          ],
         }],
-        ['target_arch=="arm64"', {'dependencies': ['heddle_neon']}],
+        ['target_arch=="arm64"', {'dependencies': ['heddle_neon', 'heddle_neondot']}],
       ],
     },
     {
@@ -88,9 +91,23 @@
         'type': 'static_library',
         'sources': ['<!@(node scripts/build-sources.mjs isas avx2 sources)'],
         'cflags': ['<!@(node scripts/build-sources.mjs isas avx2 gcc)'],
-        'xcode_settings': {'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas avx2 gcc)']},
+        'xcode_settings': {
+          'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas avx2 gcc)'],
+        },
         'msvs_settings': {'VCCLCompilerTool': {
           'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas avx2 msvc)'],
+        }},
+      },
+      {
+        'target_name': 'heddle_avx2vnni',
+        'type': 'static_library',
+        'sources': ['<!@(node scripts/build-sources.mjs isas avx2vnni sources)'],
+        'cflags': ['<!@(node scripts/build-sources.mjs isas avx2vnni gcc)'],
+        'xcode_settings': {
+          'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas avx2vnni gcc)'],
+        },
+        'msvs_settings': {'VCCLCompilerTool': {
+          'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas avx2vnni msvc)'],
         }},
       },
       {
@@ -98,9 +115,23 @@
         'type': 'static_library',
         'sources': ['<!@(node scripts/build-sources.mjs isas avx512 sources)'],
         'cflags': ['<!@(node scripts/build-sources.mjs isas avx512 gcc)'],
-        'xcode_settings': {'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas avx512 gcc)']},
+        'xcode_settings': {
+          'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas avx512 gcc)'],
+        },
         'msvs_settings': {'VCCLCompilerTool': {
           'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas avx512 msvc)'],
+        }},
+      },
+      {
+        'target_name': 'heddle_avx512vnni',
+        'type': 'static_library',
+        'sources': ['<!@(node scripts/build-sources.mjs isas avx512vnni sources)'],
+        'cflags': ['<!@(node scripts/build-sources.mjs isas avx512vnni gcc)'],
+        'xcode_settings': {
+          'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas avx512vnni gcc)'],
+        },
+        'msvs_settings': {'VCCLCompilerTool': {
+          'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas avx512vnni msvc)'],
         }},
       },
       {
@@ -121,6 +152,18 @@
         'target_name': 'heddle_neon',
         'type': 'static_library',
         'sources': ['<!@(node scripts/build-sources.mjs isas neon sources)'],
+      },
+      {
+        'target_name': 'heddle_neondot',
+        'type': 'static_library',
+        'sources': ['<!@(node scripts/build-sources.mjs isas neondot sources)'],
+        'cflags': ['<!@(node scripts/build-sources.mjs isas neondot gcc)'],
+        'xcode_settings': {
+          'OTHER_CFLAGS': ['<!@(node scripts/build-sources.mjs isas neondot gcc)'],
+        },
+        'msvs_settings': {'VCCLCompilerTool': {
+          'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas neondot msvc)'],
+        }},
       },
     ]}],
   ],

@@ -12,6 +12,7 @@
 #include "error.h"
 #include "jobs.h"
 #include "plan.h"
+#include "quantize.h"
 #include "state.h"
 #include "weights.h"
 
@@ -33,7 +34,7 @@ struct HeddlePlan {
 };
 
 static_assert(static_cast<int>(ErrorCode::kCancelled) == kHeddleCancelled, "one numbering");
-static_assert(static_cast<int>(heddle::DType::kInt32) == kHeddleInt32, "one numbering");
+static_assert(static_cast<int>(heddle::DType::kInt8) == kHeddleInt8, "one numbering");
 static_assert(static_cast<int>(heddle::FileDType::kBool) == kHeddleFileBool, "one numbering");
 static_assert(static_cast<int>(heddle::Form::kPackedTransposed) == kHeddlePackedTransposed,
               "one numbering");
@@ -59,15 +60,18 @@ Result guarded(HeddleError* error, Result failed, const Body& body) noexcept {
 }
 
 void checkTensor(int dtype, const int64_t* dims, int rank, int64_t* bytes) {
-  if (dtype < kHeddleFloat32 || dtype > kHeddleInt32) {
+  if (dtype < kHeddleFloat32 || dtype > kHeddleInt8) {
     throw Error(ErrorCode::kArgument, "dtype: no such dtype: %d", dtype);
   }
   if (rank < 0 || rank > heddle::kMaxRank) {
     throw Error(ErrorCode::kArgument, "dims: expected 0 to %d of them, found %d", heddle::kMaxRank,
                 rank);
   }
-  const int64_t element = heddle::dtypeBytes(static_cast<heddle::DType>(dtype));
-  if (!heddle::checkedBytes(dims, rank, element, bytes)) {
+  const auto type = static_cast<heddle::DType>(dtype);
+  if (const char* problem = heddle::dimsProblem(type, dims, rank)) {
+    throw Error(ErrorCode::kShape, "dims: %s", problem);
+  }
+  if (!heddle::checkedTensorBytes(type, dims, rank, bytes)) {
     throw Error(ErrorCode::kArgument, "dims: negative, or their product exceeds every memory");
   }
 }
@@ -145,7 +149,10 @@ HeddleState* heddleCreateState(HeddleDType dtype, const int64_t* dims, int rank,
     auto storage =
         std::make_shared<heddle::Storage>(static_cast<heddle::DType>(dtype), rank, dims, false);
     heddle::AlignedBuffer contents(bytes);
-    if (data)
+    if (data && dtype == kHeddleInt8)
+      heddle::quantizeTable(static_cast<const float*>(data), dims[0], dims[1], false,
+                            contents.data());
+    else if (data)
       memcpy(contents.data(), data, static_cast<size_t>(bytes));
     else
       memset(contents.data(), 0, static_cast<size_t>(bytes));
@@ -200,7 +207,9 @@ int64_t heddleStateBytes(const HeddleState* state) { return state->state->bytesW
 bool heddleReadState(const HeddleState* state, void* target, size_t bytes, HeddleError* error) {
   return guarded(error, false, [&] {
     const heddle::State& source = *state->state;
-    const int64_t expected = source.elements() * heddle::dtypeBytes(source.dtype());
+    const bool asFloats = source.dtype() == heddle::DType::kInt8;
+    const int64_t expected =
+        source.elements() * (asFloats ? 4 : heddle::dtypeBytes(source.dtype()));
     if (static_cast<int64_t>(bytes) != expected) {
       throw Error(ErrorCode::kArgument, "read: expected room for %lld bytes, found %zu",
                   static_cast<long long>(expected), bytes);

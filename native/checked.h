@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "kernels/kernel.h"
+#include "kernels/quantized.h"
 
 namespace heddle {
 
@@ -42,8 +43,27 @@ inline bool checkedBytes(const int64_t* dims, int rank, int64_t elementBytes, in
   return true;
 }
 
+// Of one element; an int8 tensor has scales and zeros besides.
 inline int64_t dtypeBytes(DType dtype) {
+  if (dtype == DType::kInt8) return 1;
   return dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 2;
+}
+
+// Bytes of a tensor; false where a dim is negative or the size exceeds kMaxBytes.
+inline bool checkedTensorBytes(DType dtype, const int64_t* dims, int rank, int64_t* bytes) {
+  if (!checkedBytes(dims, rank, dtypeBytes(dtype), bytes)) return false;
+  if (dtype != DType::kInt8) return true;
+  int64_t ofRows = 0;
+  if (rank != 2 || !checkedBytes(dims, 1, 8, &ofRows)) return false;
+  *bytes = int8Bytes(dims[0], dims[1]);
+  return *bytes <= kMaxBytes;
+}
+
+// Why these dims cannot be those of a tensor of this dtype; null where they can.
+inline const char* dimsProblem(DType dtype, const int64_t* dims, int rank) {
+  if (dtype != DType::kInt8) return nullptr;
+  if (rank != 2) return "an int8 tensor has two dims";
+  return dims[1] > kMaxInt8Columns ? "an int8 tensor has at most 65536 columns" : nullptr;
 }
 
 inline int64_t alignUp(int64_t bytes) {

@@ -8,6 +8,11 @@
 #else
 #include <cpuid.h>
 #endif
+#elif defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(_WIN32)
+#include <windows.h>
 #endif
 
 namespace heddle {
@@ -52,7 +57,7 @@ constexpr bool bit(uint32_t word, int n) { return (word >> n & 1) != 0; }
 // Intel SDM vol. 2A, CPUID; vol. 1, 15.2 (detection of AVX-512): both the instructions and the
 // saving of their registers must be there.
 CpuFeatures detectCpu() {
-  CpuFeatures features = {false, false, false, false};
+  CpuFeatures features = {};
   const Registers one = cpuid(1, 0);
   const Registers seven = cpuid(7, 0);
   const bool osxsave = bit(one.c, 27);
@@ -62,13 +67,37 @@ CpuFeatures detectCpu() {
   features.avx2 = ymm && bit(one.c, 28) && bit(one.c, 12) && bit(one.c, 29) && bit(seven.b, 5);
   features.avx512 = features.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) &&
                     bit(seven.b, 30) && bit(seven.b, 31);
-  features.avx512bf16 = features.avx512 && seven.a >= 1 && bit(cpuid(7, 1).a, 5);
+  const uint32_t later = seven.a >= 1 ? cpuid(7, 1).a : 0;
+  features.avx2vnni = features.avx2 && bit(later, 4);
+  features.avx512vnni = features.avx512 && bit(seven.c, 11);
+  features.avx512bf16 = features.avx512vnni && bit(later, 5);
   return features;
 }
 #elif defined(__aarch64__) || defined(_M_ARM64)
-CpuFeatures detectCpu() { return {false, false, false, true}; }
+namespace {
+
+bool hasDotProduct() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__APPLE__)
+  return true;  // every Mac with an ARM CPU
+#elif defined(_WIN32)
+  return IsProcessorFeaturePresent(PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE) != 0;
 #else
-CpuFeatures detectCpu() { return {false, false, false, false}; }
+  return false;
+#endif
+}
+
+}  // namespace
+
+CpuFeatures detectCpu() {
+  CpuFeatures features = {};
+  features.neon = true;
+  features.neondot = hasDotProduct();
+  return features;
+}
+#else
+CpuFeatures detectCpu() { return {}; }
 #endif
 
 }  // namespace heddle

@@ -6,9 +6,12 @@ namespace heddle {
 
 struct CpuFeatures {
   bool avx2;        // AVX2, FMA and F16C
+  bool avx2vnni;    // avx2, and AVX-VNNI
   bool avx512;      // avx2, and AVX-512 F, BW, DQ, VL
-  bool avx512bf16;  // avx512, and AVX512_BF16
+  bool avx512vnni;  // avx512, and AVX512_VNNI
+  bool avx512bf16;  // avx512vnni, and AVX512_BF16
   bool neon;
+  bool neondot;  // neon, and the dot product of Armv8.2
 };
 
 CpuFeatures detectCpu();

@@ -13,7 +13,7 @@ struct Choice {
   const KernelTable& (*table)();
 };
 
-constexpr int kChoices = 5;
+constexpr int kChoices = 8;
 
 // Best first. A set of another architecture has no table in this build.
 int choices(Choice* out) {
@@ -21,10 +21,14 @@ int choices(Choice* out) {
 #if defined(__x86_64__) || defined(_M_X64)
   const CpuFeatures cpu = detectCpu();
   out[count++] = {"avx512bf16", cpu.avx512bf16, avx512bf16::table};
+  out[count++] = {"avx512vnni", cpu.avx512vnni, avx512vnni::table};
   out[count++] = {"avx512", cpu.avx512, avx512::table};
+  out[count++] = {"avx2vnni", cpu.avx2vnni, avx2vnni::table};
   out[count++] = {"avx2", cpu.avx2, avx2::table};
 #elif defined(__aarch64__) || defined(_M_ARM64)
-  out[count++] = {"neon", true, neon::table};
+  const CpuFeatures cpu = detectCpu();
+  out[count++] = {"neondot", cpu.neondot, neondot::table};
+  out[count++] = {"neon", cpu.neon, neon::table};
 #endif
   out[count++] = {"scalar", true, scalar::table};
   return count;
@@ -45,8 +49,8 @@ const KernelTable* selectKernels(const char* forced, const char** why) {
     }
   }
   *why =
-      "no such instruction set in this build (scalar; x86-64: avx2, avx512, avx512bf16; arm64: "
-      "neon)";
+      "no such instruction set in this build (scalar; x86-64: avx2, avx2vnni, avx512, avx512vnni, "
+      "avx512bf16; arm64: neon, neondot)";
   return nullptr;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kMaxOperands = 64;
 
-const char* const kDTypeNames[] = {"float32", "float16", "bfloat16", "int32"};
+const char* const kDTypeNames[] = {"float32", "float16", "bfloat16", "int32", "int8"};
 const char* const kKindNames[] = {"an arena value", "an input", "an output", "a state"};
 
 class Loader {
@@ -85,7 +85,7 @@ class Loader {
     value.index = word();
     const int64_t rank = word();
     if (kind < 0 || kind > 3) wrong("unknown kind");
-    if (dtype < 0 || dtype > 3) wrong("unknown dtype");
+    if (dtype < 0 || dtype > static_cast<int64_t>(DType::kInt8)) wrong("unknown dtype");
     if (rank < 0 || rank > kMaxRank) wrong("more than 4 dims");
     value.kind = static_cast<ValueKind>(kind);
     value.dtype = static_cast<DType>(dtype);
@@ -98,7 +98,8 @@ class Loader {
       value.dims[i] = dim;
       atCapacity[i] = plan_.actual(dim, plan_.capacities.data());
     }
-    if (!checkedBytes(atCapacity, value.rank, dtypeBytes(value.dtype), &value.bytesAtCapacity)) {
+    if (const char* problem = dimsProblem(value.dtype, atCapacity, value.rank)) wrong(problem);
+    if (!checkedTensorBytes(value.dtype, atCapacity, value.rank, &value.bytesAtCapacity)) {
       wrong("its size exceeds every memory");
     }
     place(value, number, wrong);
@@ -111,7 +112,8 @@ class Loader {
     switch (value.kind) {
       case ValueKind::kArena: {
         int64_t end = 0;
-        if (!float32) wrong("an arena value that is not float32");
+        if (!float32 && value.dtype != DType::kInt8)
+          wrong("an arena value of neither float32 nor int8");
         if (value.index < 0 || value.index % static_cast<int64_t>(kAlignment) != 0) {
           wrong("a misaligned offset");
         }
@@ -253,7 +255,9 @@ class Loader {
     if (isIndex) {
       if (value.dtype != DType::kInt32) wrong(ErrorCode::kShape, "int32", dtype);
     } else if (isPacked || pattern.type == OperandType::kAnyFloat) {
-      if (value.dtype == DType::kInt32) wrong(ErrorCode::kShape, "floats", dtype);
+      if (value.dtype == DType::kInt32) wrong(ErrorCode::kShape, "floats or int8", dtype);
+    } else if (pattern.type == OperandType::kInt8) {
+      if (value.dtype != DType::kInt8) wrong(ErrorCode::kShape, "int8", dtype);
     } else if (value.dtype != DType::kFloat32) {
       wrong(ErrorCode::kShape, "float32", dtype);
     }

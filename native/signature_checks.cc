@@ -87,6 +87,14 @@ void checkBiasRun(const NodeView& view, const Tensor* tail) {
 
 }  // namespace
 
+void checkLinear(const NodeView& view) {
+  if (view.inputs[1].dtype == DType::kInt8) fail(view, "weight", "floats", "int8");
+}
+
+void checkLinearInt8(const NodeView& view) {
+  if (view.inputs[1].dtype != DType::kInt8) fail(view, "weight", "int8", "floats");
+}
+
 void checkMatmul(const NodeView& view) {
   const bool transposeA = view.ints[0] != 0, transposeB = view.ints[1] != 0;
   const Tensor &a = view.inputs[0], &b = view.inputs[1], &out = view.outputs[0];

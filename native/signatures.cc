@@ -33,7 +33,7 @@ const std::vector<IntRange> kAttentionInts = {{"H", 1, 1 << 20},
 // clang-format off
 const Line kLines[] = {
   {"linear", "x f32[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
-   {kActivation, {"roundInputs", 0, 1}}, {}},
+   {kActivation, {"roundInputs", 0, 1}}, {}, false, checkLinear},
   {"matmul", "a f32[A,B], b f32[C,D] -> f32[M,N]",
    {{"transposeA", 0, 1}, {"transposeB", 0, 1}}, {}, false, checkMatmul},
   {"attention",
@@ -59,6 +59,9 @@ const Line kLines[] = {
   {"l2Normalize", "x f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
   {"assign", "source f32[*] -> state[*]", {}, {}},
   {"append", "source f32[R,C], at index<2147483647>[1] -> state[T,C]", {}, {}, false, checkAppend, checkAppendRun},
+  {"quantizeRows", "x f32[R,C] -> i8[R,C]", {}, {}},
+  {"linearInt8", "x i8[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
+   {kActivation}, {}, false, checkLinearInt8},
 };
 // clang-format on
 
@@ -88,6 +91,8 @@ class Parser {
       pattern.type = OperandType::kFloat32;
     else if (type == "any")
       pattern.type = OperandType::kAnyFloat;
+    else if (type == "i8")
+      pattern.type = OperandType::kInt8;
     else if (type == "packed")
       pattern.type = OperandType::kPacked;
     else if (type == "index")

@@ -8,8 +8,9 @@
 // appears; `[?]` is any shape. Types:
 //
 //   f32           float32
-//   any           float32, float16 or bfloat16
-//   packed        a state packed for `linear`, of any of these three
+//   any           float32, float16, bfloat16 or int8
+//   i8            int8
+//   packed        a state packed for `linear` or `linearInt8`, of any of these four
 //   index<V>      int32 of the run's input, each 0 ≤ value < V; V is a letter or a number
 //   offsets<R>    int32 of the run's input, from 0 to R, never decreasing
 //   state         (output only) float32, a state that the node writes
@@ -24,7 +25,7 @@
 
 namespace heddle {
 
-enum class OperandType { kFloat32, kAnyFloat, kPacked, kIndex, kOffsets, kState };
+enum class OperandType { kFloat32, kAnyFloat, kInt8, kPacked, kIndex, kOffsets, kState };
 
 struct DimPattern {
   int letter;  // 0 … 25

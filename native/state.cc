@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "quantize.h"
+
 namespace heddle {
 
 StateCounters& stateCounters() {
@@ -23,6 +25,12 @@ int64_t Storage::elements() const {
   int64_t product = 1;
   for (int i = 0; i < rank; ++i) product *= dims[i];
   return product;
+}
+
+int64_t Storage::plainBytes() const {
+  int64_t bytes = 0;
+  checkedTensorBytes(dtype, dims, rank, &bytes);  // checked before there was a Storage
+  return bytes;
 }
 
 void Storage::count(int64_t bytes) { stateCounters().bytes += bytes; }
@@ -66,7 +74,7 @@ void Storage::dropPacked() {
   packed_ = {};
 }
 
-void Storage::read(void* target, const Packing& packing) const {
+void Storage::copyTo(void* target, const Packing& packing) const {
   if (plainBytes() == 0) return;  // then `target` may be null
   std::lock_guard<std::mutex> lock(mutex_);
   if (plain_.data()) {
@@ -90,7 +98,10 @@ State::~State() { stateCounters().states -= 1; }
 
 void State::read(void* target, const Packing& packing) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  storage_->read(target, packing);
+  if (dtype_ != DType::kInt8) return storage_->copyTo(target, packing);
+  AlignedBuffer table(storage_->plainBytes());
+  storage_->copyTo(table.data(), packing);
+  dequantizeTable(table.data(), dims_[0], dims_[1], static_cast<float*>(target));
 }
 
 void State::prepareToWrite(const Packing& packing) {
@@ -100,7 +111,7 @@ void State::prepareToWrite(const Packing& packing) {
   }
   auto own = std::make_shared<Storage>(dtype_, rank_, dims_, false);
   AlignedBuffer data(own->plainBytes());
-  storage_->read(data.data(), packing);
+  storage_->copyTo(data.data(), packing);
   own->setPlain(std::move(data));
   storage_ = std::move(own);
 }

@@ -50,7 +50,7 @@ class Storage {
   const bool shared;  // with other states: never to be written
 
   int64_t elements() const;
-  int64_t plainBytes() const { return elements() * dtypeBytes(dtype); }
+  int64_t plainBytes() const;
   int64_t bytes() const { return plain_.bytes() + packedData_.bytes(); }
 
   // Before the storage is known to others: takes the contents, row-major; or packs them from
@@ -66,8 +66,8 @@ class Storage {
   void* plain() const { return plain_.data(); }
   const PackedMatrix* packed() const { return packedData_.data() ? &packed_ : nullptr; }
 
-  // The contents, row-major, into plainBytes() bytes. Any thread.
-  void read(void* target, const Packing& packing) const;
+  // The contents in plain form, plainBytes() bytes. Any thread.
+  void copyTo(void* target, const Packing& packing) const;
 
  private:
   void count(int64_t bytes);
@@ -92,6 +92,7 @@ class State {
 
   Storage& storage() const { return *storage_; }
 
+  // The contents, row-major; int8 as float32.
   void read(void* target, const Packing& packing) const;
 
   // Held from before the first write of a run until after its last.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "error.h"
+#include "quantize.h"
 
 namespace heddle {
 namespace {
@@ -70,11 +71,20 @@ std::shared_ptr<Storage> loadWeights(const FileRange& range, DType dtype, Form f
   for (int i = 0; i < range.rank; ++i) dims[i] = range.dims[i];
   if (form == Form::kPackedTransposed) std::swap(dims[0], dims[1]);
   auto storage = std::make_shared<Storage>(dtype, range.rank, dims, true);
-  AlignedBuffer contents = readTensor(file, range, dtype, cancelled);
+  const bool quantized = dtype == DType::kInt8;
+  bool transposed = form == Form::kPackedTransposed;
+  AlignedBuffer contents = readTensor(file, range, quantized ? DType::kFloat32 : dtype, cancelled);
+  if (quantized) {
+    AlignedBuffer table(storage->plainBytes());
+    quantizeTable(static_cast<const float*>(contents.data()), dims[0], dims[1], transposed,
+                  table.data());
+    contents = std::move(table);
+    transposed = false;
+  }
   if (form == Form::kPlain) {
     storage->setPlain(std::move(contents));
   } else {
-    storage->packFrom(contents.data(), form == Form::kPackedTransposed, packing, workers);
+    storage->packFrom(contents.data(), transposed, packing, workers);
   }
   table().insert(key, storage);
   return storage;

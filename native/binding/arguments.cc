@@ -113,7 +113,7 @@ std::vector<Napi::Value> toValues(const Napi::Value& value, const std::string& n
 }
 
 HeddleDType toDType(const Napi::Value& value, const std::string& name) {
-  static const char* const names[] = {"float32", "float16", "bfloat16", "int32"};
+  static const char* const names[] = {"float32", "float16", "bfloat16", "int32", "int8"};
   return static_cast<HeddleDType>(indexIn(names, value, name));
 }
 
@@ -156,6 +156,7 @@ Elements toElements(const Napi::Value& value, napi_typedarray_type type, const s
 napi_typedarray_type arrayTypeOf(HeddleDType dtype) {
   switch (dtype) {
     case kHeddleFloat32:
+    case kHeddleInt8:  // quantised as it is copied
       return napi_float32_array;
     case kHeddleInt32:
       return napi_int32_array;

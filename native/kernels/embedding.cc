@@ -1,5 +1,6 @@
 #include "kernels/embedding.h"
 
+#include "kernels/quantized.h"
 #include "kernels/rows.h"
 
 namespace heddle::HEDDLE_ISA {
@@ -9,6 +10,9 @@ template <DType kType>
 static inline F32 loadAs(const void* data, int64_t index, int n) {
   if constexpr (kType == DType::kFloat32) {
     return loadUpTo(static_cast<const float*>(data) + index, n);
+  } else if constexpr (kType == DType::kInt8) {
+    const int8_t* p = static_cast<const int8_t*>(data) + index;
+    return n == kLanes ? loadI8(p) : loadFirstI8(p, n);
   } else {
     const uint16_t* p = static_cast<const uint16_t*>(data) + index;
     if constexpr (kType == DType::kFloat16) return n == kLanes ? loadF16(p) : loadFirstF16(p, n);
@@ -22,14 +26,17 @@ static void gather(const Call& call) {
   const int32_t* ids = static_cast<const int32_t*>(call.inputs[1].data);
   const float* residual = static_cast<const float*>(call.inputs[2].data);
   float* out = static_cast<float*>(call.outputs[0].data);
-  const F32 scale = broadcast(static_cast<float>(call.floats[0]));
+  const float scale = static_cast<float>(call.floats[0]);
   const int64_t columns = table.dims[1];
+  const float* rowScales = reinterpret_cast<const float*>(static_cast<const int8_t*>(table.data) +
+                                                          int8ScalesAt(table.dims[0], columns));
   forEachRow(call, call.outputs[0].dims[0], columns, [&](int64_t r) {
     const int64_t source = ids[r] * columns;
     const int64_t target = r * columns;
+    const F32 factor = broadcast(kType == DType::kInt8 ? rowScales[ids[r]] * scale : scale);
     forEachVector(columns, [&](int64_t i, int n) {
       const F32 base = residual ? loadUpTo(residual + target + i, n) : zero();
-      storeUpTo(out + target + i, fma(loadAs<kType>(table.data, source + i, n), scale, base), n);
+      storeUpTo(out + target + i, fma(loadAs<kType>(table.data, source + i, n), factor, base), n);
     });
   });
 }
@@ -40,6 +47,8 @@ static void embedding(const Call& call, int, int, Scratch) {
       return gather<DType::kFloat16>(call);
     case DType::kBFloat16:
       return gather<DType::kBFloat16>(call);
+    case DType::kInt8:
+      return gather<DType::kInt8>(call);
     default:
       return gather<DType::kFloat32>(call);
   }

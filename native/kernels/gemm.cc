@@ -178,8 +178,11 @@ static void linear(const Call& call, int, int threads, Scratch scratch) {
       runBlock(linear, task, start, smaller(blocks.size, linear.k - start), blocks.size, own);
     }
     const int64_t place = task.row * linear.n + task.column;
-    finish({linear.activation, linear.bias ? linear.bias + task.column : nullptr,
-            linear.residual ? linear.residual + place : nullptr, linear.n},
+    finish({linear.activation,
+            linear.bias ? linear.bias + task.column : nullptr,
+            linear.residual ? linear.residual + place : nullptr,
+            linear.n,
+            {}},
            linear.y + place, linear.n, task.rows, task.columns);
   }
 }

@@ -21,11 +21,11 @@ enum class Activation : int64_t {
   kQuickGelu
 };
 
-// A weight in the layout of one instruction set: panels of `panel` output columns,
-// [N/panel][K][panel], the last panel filled up with zeros.
+// A weight in the layout of one instruction set (kernels/packing.h): panels of `panel` output
+// columns, the last one filled up with zeros.
 struct PackedMatrix {
   const void* data;
-  DType dtype;  // of the stored elements; widened to float32 in registers
+  DType dtype;  // of the stored elements
   int64_t n, k;
   int64_t panel;
 };
@@ -34,9 +34,10 @@ struct PackedMatrix {
 // panels.
 struct Packing {
   int64_t (*bytes)(DType dtype, int64_t n, int64_t k);  // at least 1; no overflow for n·k < 2^48
-  // source: [n,k] row-major, or [k,n] where `transposed` (the layout of GPT-2's Conv1D).
+  // source: [n,k] row-major, or [k,n] where `transposed` (the layout of GPT-2's Conv1D), which
+  // int8 never is: its scales belong to rows.
   void (*pack)(PackedMatrix* target, const void* source, bool transposed, int thread, int threads);
-  // Inverse: writes [n,k] row-major.
+  // Inverse: writes [n,k] row-major, for int8 with its scales.
   void (*unpack)(const PackedMatrix* source, void* target);
   int64_t panel;
 };

@@ -15,13 +15,20 @@
 
 namespace heddle {
 
-enum class DType : int32_t { kFloat32 = 0, kFloat16 = 1, kBFloat16 = 2, kInt32 = 3 };
+enum class DType : int32_t {
+  kFloat32 = 0,
+  kFloat16 = 1,
+  kBFloat16 = 2,
+  kInt32 = 3,
+  kInt8 = 4  // [R,C] with a scale for each row (kernels/quantized.h)
+};
 
 constexpr int kMaxRank = 4;
 constexpr size_t kAlignment = 64;  // in bytes, of arenas, states and scratch
 
 // A dense, row-major tensor. `data` is null where an optional operand is absent.
-// The weight of `linear` is the exception: its `data` points to a PackedMatrix (kernels/gemm.h).
+// The weight of `linear` and `linearInt8` is the exception: its `data` points to a PackedMatrix
+// (kernels/gemm.h).
 struct Tensor {
   void* data;
   DType dtype;

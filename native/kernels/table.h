@@ -9,7 +9,7 @@ namespace heddle {
 // Every instruction set fills one table (kernels/table.inc, compiled per set). The order of
 // `kernels` is the same in all of them: a kernel's index is its id in a plan.
 struct KernelTable {
-  const char* isa;  // "scalar", "avx2", "avx512", "avx512bf16", "neon"
+  const char* isa;  // "scalar", "avx2", …
   const Kernel* kernels;
   int count;
   Packing packing;
@@ -22,7 +22,13 @@ const KernelTable& table();
 namespace avx2 {
 const KernelTable& table();
 }
+namespace avx2vnni {
+const KernelTable& table();
+}
 namespace avx512 {
+const KernelTable& table();
+}
+namespace avx512vnni {
 const KernelTable& table();
 }
 namespace avx512bf16 {
@@ -31,6 +37,9 @@ const KernelTable& table();
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
 namespace neon {
+const KernelTable& table();
+}
+namespace neondot {
 const KernelTable& table();
 }
 #endif

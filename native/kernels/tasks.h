@@ -50,14 +50,14 @@ static inline Task taskAt(const Tasks& tasks, int64_t number) {
   return task;
 }
 
-// Blocks of k: even shares of at most kBlockDepth, whole pairs, at least one block (of depth 0).
+// Blocks of k: even shares of at most `most`, multiples of `unit`, at least one block (of depth 0).
 struct DepthBlocks {
   int64_t depth, count, size;
 };
 
-static inline DepthBlocks cutDepth(int64_t depth) {
-  const int64_t count = depth > 0 ? divideUp(depth, kBlockDepth) : 1;
-  return {depth, count, divideUp(divideUp(depth, count), 2) * 2};
+static inline DepthBlocks cutDepth(int64_t depth, int64_t most = kBlockDepth, int64_t unit = 2) {
+  const int64_t count = depth > 0 ? divideUp(depth, most) : 1;
+  return {depth, count, divideUp(divideUp(depth, count), unit) * unit};
 }
 
 }  // namespace heddle::HEDDLE_ISA

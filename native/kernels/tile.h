@@ -41,7 +41,11 @@ static inline void transposeTo(const float* source, int64_t sourceStride, float*
 struct Float32Format {
   using Weight = float;
   using Input = float;
+  using Sum = float;
   static constexpr int kDepth = 1;
+  HEDDLE_INLINE F32 zeroSum() { return zero(); }
+  HEDDLE_INLINE F32 loadSum(const float* p) { return load(p); }
+  HEDDLE_INLINE void storeSum(float* p, F32 sum) { store(p, sum); }
   HEDDLE_INLINE F32 weights(const float* p) { return load(p); }
   HEDDLE_INLINE F32 input(const float* p) { return broadcast(*p); }
   HEDDLE_INLINE F32 accumulate(F32 x, F32 w, F32 sum) { return fma(x, w, sum); }
@@ -59,7 +63,7 @@ struct F16Format : Float32Format {
 
 #ifdef HEDDLE_BF16_DOT
 // Pairs of k side by side, [k/2][kPanel][2]; both sides bfloat16, sums float32.
-struct Bf16PairFormat {
+struct Bf16PairFormat : Float32Format {
   using Weight = uint16_t;
   using Input = uint16_t;
   static constexpr int kDepth = 2;
@@ -77,7 +81,7 @@ struct Block {
   int64_t aStride;
   const typename Format::Weight* b;
   int64_t panelStride;
-  float* c;
+  typename Format::Sum* c;
   int64_t cStride;
   int64_t rows, columns, depth;
   bool first;  // c starts at 0, not at what it holds
@@ -85,17 +89,18 @@ struct Block {
 
 template <class Format, int Rows, int Panels>
 static void multiplyTile(const Block<Format>& block, const typename Format::Input* a,
-                         const typename Format::Weight* b, float* c, int64_t cStride) {
+                         const typename Format::Weight* b, typename Format::Sum* c,
+                         int64_t cStride) {
   constexpr int kDepth = Format::kDepth;
   constexpr int kVectors = Panels * kTileVectors;
   const int64_t aStride = block.aStride;
   const int64_t panelStride = block.panelStride;
-  F32 sums[Rows][kVectors];
+  decltype(Format::zeroSum()) sums[Rows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++) {
 #pragma GCC unroll 32
     for (int v = 0; v < kVectors; v++) {
-      sums[i][v] = block.first ? zero() : load(c + i * cStride + v * kLanes);
+      sums[i][v] = block.first ? Format::zeroSum() : Format::loadSum(c + i * cStride + v * kLanes);
     }
   }
 #pragma GCC unroll 4
@@ -112,7 +117,7 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
         const auto x = Format::input(a + i * aStride);
 #pragma GCC unroll 16
         for (int v = 0; v < kTileVectors; v++) {
-          F32& sum = sums[i][panel * kTileVectors + v];
+          auto& sum = sums[i][panel * kTileVectors + v];
           sum = Format::accumulate(x, w[v], sum);
         }
       }
@@ -123,19 +128,20 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++) {
 #pragma GCC unroll 32
-    for (int v = 0; v < kVectors; v++) store(c + i * cStride + v * kLanes, sums[i][v]);
+    for (int v = 0; v < kVectors; v++) Format::storeSum(c + i * cStride + v * kLanes, sums[i][v]);
   }
 }
 
 // One panel, all columns of it or the first few: a partial panel passes through a full buffer.
 template <class Format, int Rows>
 static void multiplyPanel(const Block<Format>& block, const typename Format::Input* a,
-                          const typename Format::Weight* b, float* c, int64_t columns) {
+                          const typename Format::Weight* b, typename Format::Sum* c,
+                          int64_t columns) {
   if (columns >= kPanel) {
     multiplyTile<Format, Rows, 1>(block, a, b, c, block.cStride);
     return;
   }
-  alignas(kAlignment) float whole[Rows * kPanel] = {};
+  alignas(kAlignment) typename Format::Sum whole[Rows * kPanel] = {};
   for (int i = 0; i < Rows; i++) {
     for (int64_t j = 0; j < columns && !block.first; j++) {
       whole[i * kPanel + j] = c[i * block.cStride + j];
@@ -204,7 +210,8 @@ template <class Format>
 struct OnePanel {
   template <int Rows>
   HEDDLE_INLINE void run(const Block<Format>& block, const typename Format::Input* a,
-                         const typename Format::Weight* b, float* c, int64_t columns) {
+                         const typename Format::Weight* b, typename Format::Sum* c,
+                         int64_t columns) {
     multiplyPanel<Format, Rows>(block, a, b, c, columns);
   }
 };

@@ -1,7 +1,11 @@
-// AVX2 with FMA and F16C: eight lanes, sixteen registers.
+// AVX2 with FMA and F16C: eight lanes, sixteen registers. An ISA that also has AVX-VNNI defines
+// HEDDLE_VNNI.
 #pragma once
 
 #include <immintrin.h>
+#ifdef HEDDLE_EMULATE_AVX512  // the tests run the code of other CPUs
+#include "test/emulated/avx_vnni_intrinsics.h"
+#endif
 
 namespace heddle::HEDDLE_ISA {
 
@@ -107,11 +111,72 @@ HEDDLE_INLINE F32 roundToBf16(F32 x) {
   return _mm256_and_ps(kept, _mm256_castsi256_ps(_mm256_set1_epi32(-0x10000)));
 }
 
-HEDDLE_INLINE F32 loadI32AsFloat(const int32_t* p) {
-  return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+using I32 = __m256i;
+
+HEDDLE_INLINE I32 zeroI32() { return _mm256_setzero_si256(); }
+HEDDLE_INLINE I32 loadI32(const int32_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
-HEDDLE_INLINE F32 loadFirstI32AsFloat(const int32_t* p, int n) {
-  return _mm256_cvtepi32_ps(_mm256_maskload_epi32(reinterpret_cast<const int*>(p), firstLanes(n)));
+HEDDLE_INLINE I32 loadFirstI32(const int32_t* p, int n) {
+  return _mm256_maskload_epi32(reinterpret_cast<const int*>(p), firstLanes(n));
+}
+HEDDLE_INLINE void storeI32(int32_t* p, I32 x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
+}
+HEDDLE_INLINE I32 subI32(I32 a, I32 b) { return _mm256_sub_epi32(a, b); }
+HEDDLE_INLINE I32 broadcastI32(int32_t x) { return _mm256_set1_epi32(x); }
+HEDDLE_INLINE I32 mulI32(I32 a, I32 b) { return _mm256_mullo_epi32(a, b); }
+HEDDLE_INLINE F32 toFloat(I32 x) { return _mm256_cvtepi32_ps(x); }
+
+HEDDLE_INLINE F32 widenI8(__m128i bytes) { return toFloat(_mm256_cvtepi8_epi32(bytes)); }
+HEDDLE_INLINE F32 loadI8(const int8_t* p) {
+  return widenI8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+HEDDLE_INLINE F32 loadFirstI8(const int8_t* p, int n) {
+  alignas(16) int8_t lanes[16] = {};
+  for (int i = 0; i < n; i++) lanes[i] = p[i];
+  return widenI8(_mm_load_si128(reinterpret_cast<const __m128i*>(lanes)));
+}
+
+HEDDLE_INLINE __m128i narrowToBytes(F32 x) {
+  const __m256i low = _mm256_and_si256(_mm256_cvtps_epi32(x), _mm256_set1_epi32(0xff));
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+  return _mm_packus_epi16(words, words);
+}
+HEDDLE_INLINE void storeBytes(uint8_t* p, F32 x) {
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), narrowToBytes(x));
+}
+HEDDLE_INLINE void storeFirstBytes(uint8_t* p, F32 x, int n) {
+  alignas(16) uint8_t lanes[16];
+  _mm_store_si128(reinterpret_cast<__m128i*>(lanes), narrowToBytes(x));
+  for (int i = 0; i < n; i++) p[i] = lanes[i];
+}
+
+#ifdef HEDDLE_VNNI
+using DotInput = uint8_t;
+constexpr int kDotDepth = 4;
+constexpr int kDotOffset = 128;
+HEDDLE_INLINE __m256i dotWeights(const int8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+HEDDLE_INLINE I32 dot(I32 sum, __m256i x, __m256i w) { return _mm256_dpbusd_avx_epi32(sum, x, w); }
+#else
+// vpmaddubsw would be shorter, but its sums of two products saturate at 16 bits.
+using DotInput = int16_t;
+constexpr int kDotDepth = 2;
+constexpr int kDotOffset = 0;
+HEDDLE_INLINE __m256i dotWeights(const int8_t* p) {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+HEDDLE_INLINE I32 dot(I32 sum, __m256i x, __m256i w) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+}
+#endif
+HEDDLE_INLINE __m256i dotInput(const DotInput* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return _mm256_set1_epi32(group);
 }
 
 // Rows i and i + 4 share a register, so that the shuffles within 128 bits finish the job.

@@ -1,5 +1,5 @@
-// AVX-512 F, BW, DQ and VL: sixteen lanes, thirty-two registers. An ISA that also has BF16 defines
-// HEDDLE_BF16_DOT and multiplies pairs of bfloat16.
+// AVX-512 F, BW, DQ and VL: sixteen lanes, thirty-two registers. An ISA that also has VNNI
+// defines HEDDLE_VNNI; one that has BF16, HEDDLE_BF16_DOT, and multiplies pairs of bfloat16.
 #pragma once
 
 #ifdef HEDDLE_EMULATE_AVX512  // the tests run this code on CPUs without AVX-512
@@ -104,11 +104,54 @@ HEDDLE_INLINE F32 roundToBf16(F32 x) {
   return _mm512_and_ps(kept, _mm512_castsi512_ps(_mm512_set1_epi32(-0x10000)));
 }
 
-HEDDLE_INLINE F32 loadI32AsFloat(const int32_t* p) {
-  return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
+using I32 = __m512i;
+
+HEDDLE_INLINE I32 zeroI32() { return _mm512_setzero_si512(); }
+HEDDLE_INLINE I32 loadI32(const int32_t* p) { return _mm512_loadu_si512(p); }
+HEDDLE_INLINE I32 loadFirstI32(const int32_t* p, int n) {
+  return _mm512_maskz_loadu_epi32(firstLanes(n), p);
 }
-HEDDLE_INLINE F32 loadFirstI32AsFloat(const int32_t* p, int n) {
-  return _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(firstLanes(n), p));
+HEDDLE_INLINE void storeI32(int32_t* p, I32 x) { _mm512_storeu_si512(p, x); }
+HEDDLE_INLINE I32 subI32(I32 a, I32 b) { return _mm512_sub_epi32(a, b); }
+HEDDLE_INLINE I32 broadcastI32(int32_t x) { return _mm512_set1_epi32(x); }
+HEDDLE_INLINE I32 mulI32(I32 a, I32 b) { return _mm512_mullo_epi32(a, b); }
+HEDDLE_INLINE F32 toFloat(I32 x) { return _mm512_cvtepi32_ps(x); }
+
+HEDDLE_INLINE F32 loadI8(const int8_t* p) {
+  return toFloat(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+HEDDLE_INLINE F32 loadFirstI8(const int8_t* p, int n) {
+  return toFloat(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(firstLanes(n), p)));
+}
+HEDDLE_INLINE void storeBytes(uint8_t* p, F32 x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
+}
+HEDDLE_INLINE void storeFirstBytes(uint8_t* p, F32 x, int n) {
+  _mm_mask_storeu_epi8(p, firstLanes(n), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
+}
+
+#ifdef HEDDLE_VNNI
+using DotInput = uint8_t;
+constexpr int kDotDepth = 4;
+constexpr int kDotOffset = 128;
+HEDDLE_INLINE __m512i dotWeights(const int8_t* p) { return _mm512_loadu_si512(p); }
+HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
+#else
+// As in avx2.h: vpmaddubsw would saturate.
+using DotInput = int16_t;
+constexpr int kDotDepth = 2;
+constexpr int kDotOffset = 0;
+HEDDLE_INLINE __m512i dotWeights(const int8_t* p) {
+  return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) {
+  return _mm512_add_epi32(sum, _mm512_madd_epi16(x, w));
+}
+#endif
+HEDDLE_INLINE __m512i dotInput(const DotInput* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return _mm512_set1_epi32(group);
 }
 
 // Rows i, i + 4, i + 8 and i + 12 share a register, so that the shuffles within 128 bits finish the

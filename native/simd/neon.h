@@ -1,4 +1,5 @@
-// NEON of AArch64: four lanes, thirty-two registers.
+// NEON of AArch64: four lanes, thirty-two registers. An ISA that also has the dot product of
+// Armv8.2 defines HEDDLE_SDOT.
 #pragma once
 
 #include <arm_neon.h>
@@ -102,12 +103,61 @@ HEDDLE_INLINE F32 roundToBf16(F32 x) {
   return vreinterpretq_f32_u32(vandq_u32(kept, vdupq_n_u32(0xffff0000)));
 }
 
-HEDDLE_INLINE F32 loadI32AsFloat(const int32_t* p) { return vcvtq_f32_s32(vld1q_s32(p)); }
-HEDDLE_INLINE F32 loadFirstI32AsFloat(const int32_t* p, int n) {
+using I32 = int32x4_t;
+
+HEDDLE_INLINE I32 zeroI32() { return vdupq_n_s32(0); }
+HEDDLE_INLINE I32 loadI32(const int32_t* p) { return vld1q_s32(p); }
+HEDDLE_INLINE I32 loadFirstI32(const int32_t* p, int n) {
   int32_t lanes[kLanes] = {};
   for (int i = 0; i < n; i++) lanes[i] = p[i];
-  return vcvtq_f32_s32(vld1q_s32(lanes));
+  return vld1q_s32(lanes);
 }
+HEDDLE_INLINE void storeI32(int32_t* p, I32 x) { vst1q_s32(p, x); }
+HEDDLE_INLINE I32 subI32(I32 a, I32 b) { return vsubq_s32(a, b); }
+HEDDLE_INLINE I32 broadcastI32(int32_t x) { return vdupq_n_s32(x); }
+HEDDLE_INLINE I32 mulI32(I32 a, I32 b) { return vmulq_s32(a, b); }
+HEDDLE_INLINE F32 toFloat(I32 x) { return vcvtq_f32_s32(x); }
+
+HEDDLE_INLINE int16x4_t loadI8AsI16(const int8_t* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(group))));
+}
+HEDDLE_INLINE F32 loadI8(const int8_t* p) { return toFloat(vmovl_s16(loadI8AsI16(p))); }
+HEDDLE_INLINE F32 loadFirstI8(const int8_t* p, int n) {
+  int8_t lanes[kLanes] = {};
+  for (int i = 0; i < n; i++) lanes[i] = p[i];
+  return loadI8(lanes);
+}
+HEDDLE_INLINE void storeBytes(uint8_t* p, F32 x) {
+  const int16x4_t words = vmovn_s32(vcvtnq_s32_f32(x));
+  const int8x8_t bytes = vmovn_s16(vcombine_s16(words, words));
+  const int32_t group = vget_lane_s32(vreinterpret_s32_s8(bytes), 0);
+  __builtin_memcpy(p, &group, sizeof(group));
+}
+HEDDLE_INLINE void storeFirstBytes(uint8_t* p, F32 x, int n) {
+  uint8_t lanes[kLanes];
+  storeBytes(lanes, x);
+  for (int i = 0; i < n; i++) p[i] = lanes[i];
+}
+
+using DotInput = int8_t;
+constexpr int kDotOffset = 0;
+#ifdef HEDDLE_SDOT
+constexpr int kDotDepth = 4;
+HEDDLE_INLINE int8x16_t dotWeights(const int8_t* p) { return vld1q_s8(p); }
+HEDDLE_INLINE int8x16_t dotInput(const DotInput* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return vreinterpretq_s8_s32(vdupq_n_s32(group));
+}
+HEDDLE_INLINE I32 dot(I32 sum, int8x16_t x, int8x16_t w) { return vdotq_s32(sum, x, w); }
+#else
+constexpr int kDotDepth = 1;
+HEDDLE_INLINE int16x4_t dotWeights(const int8_t* p) { return loadI8AsI16(p); }
+HEDDLE_INLINE int16x4_t dotInput(const DotInput* p) { return vdup_n_s16(*p); }
+HEDDLE_INLINE I32 dot(I32 sum, int16x4_t x, int16x4_t w) { return vmlal_s16(sum, x, w); }
+#endif
 
 HEDDLE_INLINE void transposeBlock(const float* source, int64_t sourceStride, float* target,
                                   int64_t targetStride) {

@@ -96,10 +96,36 @@ HEDDLE_INLINE F32 roundToBf16(F32 x) {
   return fromBits((x != x ? bits | 0x400000u : rounded) & 0xffff0000u);
 }
 
-HEDDLE_INLINE F32 loadI32AsFloat(const int32_t* p) { return static_cast<float>(*p); }
-HEDDLE_INLINE F32 loadFirstI32AsFloat(const int32_t* p, int n) {
-  return n > 0 ? static_cast<float>(*p) : 0.0f;
+using I32 = int32_t;
+
+HEDDLE_INLINE I32 zeroI32() { return 0; }
+HEDDLE_INLINE I32 loadI32(const int32_t* p) { return *p; }
+HEDDLE_INLINE I32 loadFirstI32(const int32_t* p, int n) { return n > 0 ? *p : 0; }
+HEDDLE_INLINE void storeI32(int32_t* p, I32 x) { *p = x; }
+HEDDLE_INLINE I32 subI32(I32 a, I32 b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b));
 }
+HEDDLE_INLINE I32 broadcastI32(int32_t x) { return x; }
+HEDDLE_INLINE I32 mulI32(I32 a, I32 b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
+}
+HEDDLE_INLINE F32 toFloat(I32 x) { return static_cast<float>(x); }
+
+HEDDLE_INLINE F32 loadI8(const int8_t* p) { return static_cast<float>(*p); }
+HEDDLE_INLINE F32 loadFirstI8(const int8_t* p, int n) { return n > 0 ? loadI8(p) : 0.0f; }
+HEDDLE_INLINE void storeBytes(uint8_t* p, F32 x) {
+  *p = static_cast<uint8_t>(static_cast<int32_t>(x));
+}
+HEDDLE_INLINE void storeFirstBytes(uint8_t* p, F32 x, int n) {
+  if (n > 0) storeBytes(p, x);
+}
+
+using DotInput = int8_t;
+constexpr int kDotDepth = 1;
+constexpr int kDotOffset = 0;
+HEDDLE_INLINE I32 dotWeights(const int8_t* p) { return *p; }
+HEDDLE_INLINE I32 dotInput(const DotInput* p) { return *p; }
+HEDDLE_INLINE I32 dot(I32 sum, I32 x, I32 w) { return sum + x * w; }
 
 HEDDLE_INLINE void transposeBlock(const float* source, int64_t, float* target, int64_t) {
   *target = *source;

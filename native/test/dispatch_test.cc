@@ -24,7 +24,8 @@ TEST(Dispatch, TheBestSetIsTheFirstSupportedOne) {
 }
 
 TEST(Dispatch, AForcedSetIsTheOneAskedForOrNone) {
-  for (const char* name : {"scalar", "avx2", "avx512", "avx512bf16", "neon", "AVX2", "sse9"}) {
+  for (const char* name : {"scalar", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16",
+                           "neon", "neondot", "AVX2", "sse9"}) {
     const char* names[8];
     bool supported = false;
     for (int i = supportedIsas(names, 8); i-- > 0;) supported |= strcmp(names[i], name) == 0;
@@ -41,8 +42,11 @@ TEST(Dispatch, AForcedSetIsTheOneAskedForOrNone) {
 
 TEST(Dispatch, LargerSetsImplySmallerOnes) {
   const CpuFeatures cpu = detectCpu();
-  EXPECT_LE(cpu.avx512bf16, cpu.avx512);
+  EXPECT_LE(cpu.avx512bf16, cpu.avx512vnni);
+  EXPECT_LE(cpu.avx512vnni, cpu.avx512);
   EXPECT_LE(cpu.avx512, cpu.avx2);
+  EXPECT_LE(cpu.avx2vnni, cpu.avx2);
+  EXPECT_LE(cpu.neondot, cpu.neon);
 }
 
 TEST(Dispatch, ThreadsAreBetweenOneAndTheLimit) {

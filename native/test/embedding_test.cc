@@ -1,3 +1,4 @@
+#include "quantize.h"
 #include "test/harness.h"
 
 namespace heddle::test {
@@ -28,6 +29,13 @@ Table makeTable(DType dtype, int64_t rows, int64_t columns) {
   Table made{Operand(dtype, {rows, columns}), {}};
   std::mt19937 engine(5);
   const std::vector<float> floats = normal(rows * columns, 6);
+  if (dtype == DType::kInt8) {
+    std::vector<float> values(floats.size());
+    quantizeTable(floats.data(), rows, columns, false, made.operand.tensor().data);
+    dequantizeTable(made.operand.tensor().data, rows, columns, values.data());
+    made.values.assign(values.begin(), values.end());
+    return made;
+  }
   for (int64_t i = 0; i < rows * columns; i++) {
     if (dtype == DType::kFloat32) {
       made.operand.floats()[i] = floats[static_cast<size_t>(i)];
@@ -45,7 +53,7 @@ Table makeTable(DType dtype, int64_t rows, int64_t columns) {
 TEST_P(EmbeddingTest, MatchesItsDefinition) {
   const std::vector<int32_t> ids = {4, 0, 12, 12, 7};
   const int64_t rows = static_cast<int64_t>(ids.size());
-  for (DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+  for (DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kInt8}) {
     for (int64_t columns : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 384, 1001}) {
       for (bool withResidual : {false, true}) {
         for (double scale : {1.0, 2.5}) {

@@ -14,16 +14,17 @@
 #include <thread>
 #include <vector>
 
+#include "checked.h"
 #include "dispatch.h"
 #include "test/guarded.h"
 
 namespace heddle::test {
 
-// Every kernel table that this machine can run. With HEDDLE_TEST_EMULATED_AVX512 the AVX-512 table
-// was compiled through SIMDe and runs anywhere.
+// Every kernel table that this machine can run. With HEDDLE_TEST_EMULATED_AVX512 the tables of
+// AVX-512 and VNNI were compiled through SIMDe and run anywhere.
 inline std::vector<const KernelTable*> tables() {
 #ifdef HEDDLE_TEST_EMULATED_AVX512
-  return {&avx512::table(), &avx512bf16::table()};
+  return {&avx2vnni::table(), &avx512::table(), &avx512vnni::table(), &avx512bf16::table()};
 #else
   const char* names[16];
   std::vector<const KernelTable*> found;
@@ -67,7 +68,9 @@ class Operand {
       tensor_.dims[tensor_.rank++] = dim;
       size_ *= dim;
     }
-    memory_ = std::make_shared<Guarded>(static_cast<size_t>(size_) * elementBytes(dtype));
+    int64_t bytes = 0;
+    EXPECT_TRUE(checkedTensorBytes(dtype, tensor_.dims, tensor_.rank, &bytes));
+    memory_ = std::make_shared<Guarded>(static_cast<size_t>(bytes));
     tensor_.data = memory_->data();
   }
 
@@ -79,7 +82,10 @@ class Operand {
   }
   // An output: every byte 0xFF, a NaN, so that an element nobody wrote is seen.
   static Operand output(std::initializer_list<int64_t> dims) {
-    Operand made(DType::kFloat32, dims);
+    return outputOf(DType::kFloat32, dims);
+  }
+  static Operand outputOf(DType dtype, std::initializer_list<int64_t> dims) {
+    Operand made(dtype, dims);
     if (made.size_ > 0) std::memset(made.tensor_.data, 0xFF, made.memory_->bytes());
     return made;
   }
@@ -87,7 +93,10 @@ class Operand {
   const Tensor& tensor() const { return tensor_; }
   int64_t size() const { return size_; }
   float* floats() const { return static_cast<float*>(tensor_.data); }
-  std::vector<float> values() const { return std::vector<float>(floats(), floats() + size_); }
+  std::vector<float> values() const {
+    if (tensor_.dtype != DType::kFloat32) return {};
+    return std::vector<float>(floats(), floats() + size_);
+  }
 
  private:
   template <typename T>

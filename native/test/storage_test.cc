@@ -56,6 +56,19 @@ TEST_F(Weights, EveryFormReadsBackRowMajor) {
   for (size_t i = 0; i < 15; ++i) EXPECT_EQ(found[i], values_[i % 3 * 5 + i / 3]);
 }
 
+// Row r of the file ends with 5r + 4, its largest value: a step is that / 127.
+TEST_F(Weights, Int8ReadsBackAsFloatsWithinHalfAStep) {
+  for (Form form : {Form::kPlain, Form::kPacked}) {
+    const State state(load(form, DType::kInt8));
+    const std::vector<float> found = read(state);
+    for (int i = 0; i < 15; ++i) EXPECT_NEAR(found[i], values_[i], (i / 5 * 5 + 4) / 253.9f) << i;
+    EXPECT_EQ(found[14], 14);
+  }
+  // Transposed, rows are the columns of the file: 0, 5, 10 and so on.
+  const std::vector<float> found = read(State(load(Form::kPackedTransposed, DType::kInt8)));
+  for (int i = 0; i < 15; ++i) EXPECT_NEAR(found[i], values_[i % 3 * 5 + i / 3], 14 / 253.9f) << i;
+}
+
 TEST_F(Weights, AMissingFormIsMadeAndCounted) {
   const int64_t before = stateCounters().bytes;
   {

@@ -62,6 +62,29 @@ static inline simde__m512 scale(simde__m512 x, simde__m512 n) {
   return x;
 }
 
+static inline simde__m512i roundLanes(simde__m512 from) {
+  float lanes[16];
+  int32_t rounded[16];
+  __builtin_memcpy(lanes, &from, sizeof(from));
+  for (int i = 0; i < 16; i++) rounded[i] = static_cast<int32_t>(__builtin_nearbyintf(lanes[i]));
+  simde__m512i result;
+  __builtin_memcpy(&result, rounded, sizeof(result));
+  return result;
+}
+
+static inline simde__m512i dotPairs(simde__m512i x, simde__m512i w) {
+  int16_t left[32], right[32];
+  int32_t sums[16];
+  __builtin_memcpy(left, &x, sizeof(x));
+  __builtin_memcpy(right, &w, sizeof(w));
+  for (int i = 0; i < 16; i++) {
+    sums[i] = left[2 * i] * right[2 * i] + left[2 * i + 1] * right[2 * i + 1];
+  }
+  simde__m512i result;
+  __builtin_memcpy(&result, sums, sizeof(result));
+  return result;
+}
+
 static inline __m256 half(simde__m512 x, int which) {
   __m256 halves[2];
   __builtin_memcpy(halves, &x, sizeof(x));
@@ -90,6 +113,21 @@ static inline simde__m512 widenHalves(__m256i halves) {
 #define _mm512_cvtph_ps(x) heddle::emulated::widenHalves(x)
 #define _mm512_cvtepu16_epi32(x) \
   (heddle::emulated::convertLanes<uint32_t, uint16_t, simde__m512i, __m256i>(x))
+#undef _mm512_cvtepi8_epi32
+#define _mm512_cvtepi8_epi32(x) \
+  (heddle::emulated::convertLanes<int32_t, int8_t, simde__m512i, __m128i>(x))
+#undef _mm512_cvtepi8_epi16
+#define _mm512_cvtepi8_epi16(x) \
+  (heddle::emulated::convertLanes<int16_t, int8_t, simde__m512i, __m256i>(x))
+#undef _mm512_cvtepi32_epi8
+#define _mm512_cvtepi32_epi8(x) \
+  (heddle::emulated::convertLanes<uint8_t, uint32_t, __m128i, simde__m512i>(x))
+#undef _mm512_cvtps_epi32
+#define _mm512_cvtps_epi32(x) heddle::emulated::roundLanes(x)
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16(x, w) heddle::emulated::dotPairs(x, w)
+#define _mm_maskz_loadu_epi8(mask, p) (heddle::emulated::loadMasked<__m128i, uint8_t>(mask, p))
+#define _mm_mask_storeu_epi8(p, mask, x) (heddle::emulated::storeMasked<uint8_t>(p, mask, x))
 #define _mm512_cvtepi32_epi16(x) \
   (heddle::emulated::convertLanes<uint16_t, uint32_t, __m256i, simde__m512i>(x))
 #define _mm512_cvtepi32_ps(x) \
