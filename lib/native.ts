@@ -7,8 +7,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, HeddleError } from './errors.js';
 
-/** Storage types, numbered as `DType` in native/kernels/kernel.h. */
-export const nativeDTypes = ['float32', 'float16', 'bfloat16', 'int32'] as const;
+/**
+ * Storage types, numbered as `DType` in native/kernels/kernel.h. An int8 tensor has two dims and a scale for each row
+ * (native/kernels/quantized.h); it is made from float32, and read as float32.
+ */
+export const nativeDTypes = ['float32', 'float16', 'bfloat16', 'int32', 'int8'] as const;
 export type NativeDType = (typeof nativeDTypes)[number];
 
 /** Native memory that outlives a run; see native/api.h. Freed by `release`, or by the garbage collector. */
@@ -16,7 +19,7 @@ export interface NativeState {
   readonly bytes: number;
   /** Gives back this handle's share; the memory goes with the last handle and the last plan. Idempotent. */
   release(): void;
-  /** A copy of the contents, row-major in the state's dtype: Float32Array, Int32Array, or Uint16Array of half-precision bits. */
+  /** A copy of the contents, row-major: Float32Array (int8 too), Int32Array, or Uint16Array of half-precision bits. */
   read(): Float32Array | Int32Array | Uint16Array;
 }
 
@@ -67,7 +70,7 @@ export interface NativeAddon {
   };
   /** Reads one tensor from a file on the engine thread, converted to `dtype`. Same range, dtype and form: same memory. */
   loadState(source: FileRange, dtype: NativeDType, form: NativeForm): Promise<NativeState>;
-  /** Copies `data` (or zeros) into native memory. Half-precision data is given as Uint16Array of bits. */
+  /** Copies `data` (or zeros) into native memory. Half precision is given as Uint16Array of bits, int8 as Float32Array. */
   createState(dtype: NativeDType, dims: number[], data: ArrayBufferView | null): NativeState;
   /** Checks `words` (native/plan_format.h) against `states`; throws what is wrong and at which node. */
   createPlan(words: BigInt64Array, states: NativeState[]): NativePlan;

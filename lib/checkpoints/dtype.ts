@@ -8,6 +8,7 @@ import {
   roundToBfloat16,
   roundToFloat16,
 } from '../graph/half_precision.js';
+import { roundWeightsToInt8 } from '../graph/int8.js';
 import type { FileRange, NativeDType } from '../native.js';
 import { readFully, withFile } from './file_reading.js';
 
@@ -57,7 +58,10 @@ const elementReaders: Record<FileDType, (view: DataView, at: number) => number> 
 };
 
 /** Rounds numbers, in place, to what a state of this dtype can hold. */
-export function roundTo(dtype: Exclude<NativeDType, 'int32'>, values: Float64Array): Float64Array {
+export function roundTo(
+  dtype: Exclude<NativeDType, 'int32' | 'int8'>,
+  values: Float64Array,
+): Float64Array {
   const round = rounding[dtype];
   for (let i = 0; i < values.length; i++) values[i] = round(values[i]!);
   return values;
@@ -108,7 +112,9 @@ export async function readStateSource(
       `${values.length}`,
     );
   }
-  return dtype === 'int32' ? toInt32(values, where) : roundTo(dtype, values);
+  if (dtype === 'int32') return toInt32(values, where);
+  if (dtype === 'int8') return roundWeightsToInt8(values, shape[1] ?? 1);
+  return roundTo(dtype, values);
 }
 
 async function valuesOf(source: Source, dtype: NativeDType, count: number): Promise<Float64Array> {
@@ -143,13 +149,14 @@ export function encodeHalf(dtype: 'float16' | 'bfloat16', values: ArrayLike<numb
   return Uint16Array.from(values, dtype === 'float16' ? bitsOfFloat16 : bitsOfBfloat16);
 }
 
-/** Numbers as memory of `dtype` has them: half precision as bits. */
+/** Numbers as memory of `dtype` takes and gives them: half precision as bits, int8 as float32. */
 export function storeAs(
   dtype: NativeDType,
   values: Float64Array | Int32Array,
 ): Float32Array | Int32Array | Uint16Array {
   switch (dtype) {
     case 'float32':
+    case 'int8':
       return Float32Array.from(values);
     case 'int32':
       return Int32Array.from(values);

@@ -4,7 +4,7 @@ import { State } from '../graph/state.js';
 import type { FileRange, NativeDType } from '../native.js';
 
 /** How weights are kept in memory; left out: as the file stores them. */
-export type WeightDType = 'float32' | 'float16' | 'bfloat16';
+export type WeightDType = 'float32' | 'float16' | 'bfloat16' | 'int8';
 
 /** Parts of names that older checkpoints spell differently. */
 const olderNames: readonly (readonly [string, string])[] = [

@@ -2,6 +2,7 @@ import { nativeDTypes } from '../native.js';
 import { planArena } from './memory.js';
 import type { Program } from './program.js';
 import { ruleOf } from './rules.js';
+import { tensorBytes } from './shape.js';
 
 /** Words of native/plan_format.h. */
 const magic = 0x314e4c5044444548n;
@@ -19,8 +20,11 @@ export function encode(
   kernels: readonly string[],
 ): BigInt64Array {
   const bytesOf = (value: number): number => {
-    const { shape } = program.values[value];
-    return shape.reduce((product, dim) => product * (dim < 0 ? capacities[-1 - dim] : dim), 4);
+    const { dtype, shape } = program.values[value];
+    return tensorBytes(
+      dtype,
+      shape.map((dim) => (dim < 0 ? capacities[-1 - dim] : dim)),
+    );
   };
   const arena = planArena(program, bytesOf);
   const words: (number | bigint)[] = [];

@@ -1,11 +1,12 @@
 import { HeddleError } from '../errors.js';
 import type { Backend } from './backend.js';
+import { tensorBytes } from './shape.js';
 import { State } from './state.js';
 import { stateTensor, type Tensor } from './tensor.js';
 
 /**
  * What a parameter is for, which decides how it may be stored: the weight of `linear` is packed, and it and the rows of an
- * `embedding` may be half precision; a `vector` (bias, gain, small table) is float32.
+ * `embedding` may be half precision or int8; a `vector` (bias, gain, small table) is float32.
  */
 export type ParameterRole = 'linear' | 'embedding' | 'vector';
 
@@ -77,8 +78,7 @@ export class Parameters {
 
   /** Reads all of them into the backend's memory, one after the other: at most one is held twice. */
   async load(backend: Backend, { signal, onProgress }: LoadOptions = {}): Promise<void> {
-    const sizeOf = (state: State): number =>
-      state.shape.reduce((product, dim) => product * dim, state.dtype === 'float32' ? 4 : 2);
+    const sizeOf = ({ dtype, shape }: State): number => tensorBytes(dtype, shape);
     let total = 0;
     for (const state of this) total += sizeOf(state);
     let loaded = 0;

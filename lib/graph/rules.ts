@@ -1,5 +1,5 @@
 import type { NativeDType } from '../native.js';
-import type { Shape } from './shape.js';
+import { type Shape, tensorBytes } from './shape.js';
 
 /** Shape and dtype of one operand, as known while tracing. */
 export interface Operand {
@@ -87,6 +87,5 @@ export function registeredOps(): readonly string[] {
 /** Bytes of an operand that is read or written once. */
 export function bytesOf(operand: CostOperand | undefined): number {
   if (!operand) return 0;
-  const size = operand.dtype === 'float16' || operand.dtype === 'bfloat16' ? 2 : 4;
-  return operand.shape.reduce((product, dim) => product * dim, size);
+  return tensorBytes(operand.dtype, operand.shape);
 }

@@ -1,4 +1,6 @@
 import { HeddleError, mismatch } from '../errors.js';
+import type { NativeDType } from '../native.js';
+import { int8Bytes } from './int8.js';
 import { describeValue } from './options.js';
 
 /**
@@ -29,6 +31,14 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Element count of a shape without symbols. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
+}
+
+const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int32: 4 };
+
+/** Bytes of a tensor in native memory. */
+export function tensorBytes(dtype: NativeDType, shape: readonly number[]): number {
+  if (dtype === 'int8') return int8Bytes(shape[0] ?? 1, shape[1] ?? 1);
+  return elementCount(shape) * elementBytes[dtype];
 }
 
 /** Replaces symbols by the sizes that `sizeOf` gives. */

@@ -31,7 +31,7 @@ const rule = registerOp<{ scale: number }>({
 });
 
 /**
- * Rows of a table: y[r] = table[ids[r]]·scale. table: [entries, columns], float32, float16 or bfloat16; ids: int32 [rows],
+ * Rows of a table: y[r] = table[ids[r]]·scale. table: [entries, columns], float32, float16, bfloat16 or int8; ids: int32 [rows],
  * a run-time input; an id outside the table is ERR_INPUT.
  */
 export function embedding(table: Tensor, ids: Tensor, options: { scale?: number } = {}): Tensor {

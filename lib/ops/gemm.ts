@@ -5,7 +5,8 @@ import { bytesOf, registerOp } from '../graph/rules.js';
 import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { type Activation, activate, activations } from './activation.js';
 import { add } from './elementwise.js';
-import { anyFloat, dims, expectFloat32, fixed, float32 } from './operands.js';
+import { anyFloat, dims, expectFloat32, fixed, float32, int8 } from './operands.js';
+import { quantizeRows } from './quantize.js';
 
 /** `bfloat16`: x is rounded to bfloat16 before it is multiplied. Sums are float32 in both. */
 export type Compute = (typeof computes)[number];
@@ -17,7 +18,8 @@ const linearRule = registerOp<LinearAttributes>({
   name: 'linear',
   operands: ['x', 'weight', 'bias?', 'residual?'],
   infer([x, weight, bias, residual]) {
-    const [rows, k] = dims(float32(x, 'x'), 'x', ['rows', 'in']);
+    const input = weight?.dtype === 'int8' ? int8(x, 'x') : float32(x, 'x');
+    const [rows, k] = dims(input, 'x', ['rows', 'in']);
     const [n, inWidth] = dims(anyFloat(weight, 'weight'), 'weight', ['out', 'in']);
     if (k !== inWidth) throw mismatch('ERR_SHAPE', 'x', `${inWidth} columns`, `${k}`);
     expectFloat32(bias, 'bias', [n]);
@@ -39,11 +41,11 @@ const linearRule = registerOp<LinearAttributes>({
       }
     }
   },
-  lower: ({ activation, compute }) => ({
-    kernel: 'linear',
-    ints: [activations.indexOf(activation), compute === 'bfloat16' ? 1 : 0],
-    floats: [],
-  }),
+  lower({ activation, compute }, [x]) {
+    const kind = activations.indexOf(activation);
+    if (x?.dtype === 'int8') return { kernel: 'linearInt8', ints: [kind], floats: [] };
+    return { kernel: 'linear', ints: [kind, compute === 'bfloat16' ? 1 : 0], floats: [] };
+  },
   cost: ([x, weight, bias, residual], _, output) => ({
     flops: 2 * output.shape[0] * weight.shape[0] * weight.shape[1],
     bytes: [x, weight, bias, residual, output].reduce((sum, operand) => sum + bytesOf(operand), 0),
@@ -51,8 +53,9 @@ const linearRule = registerOp<LinearAttributes>({
 });
 
 /**
- * y = x·Wᵀ + bias. x: float32 [rows, in]; weight: [out, in], float32, float16 or bfloat16; bias: float32 [out].
- * A weight that is a state is packed once; one that is computed or given with the graph is multiplied as it is.
+ * y = x·Wᵀ + bias. x: float32 [rows, in]; weight: [out, in], float32, float16, bfloat16 or int8; bias: float32 [out].
+ * A weight that is a state is packed once; one that is computed or given with the graph is multiplied as it is. With an
+ * int8 weight, the rows of x are int8 too (`quantizeRows`), and sums are exact.
  */
 export function linear(
   x: Tensor,
@@ -65,7 +68,8 @@ export function linear(
   checkChoice('linear: compute', compute, computes);
   expectTensor(weight, 'linear: weight');
   if (weight.source.kind === 'state') {
-    return record(linearRule, [x, weight, bias], { activation: 'none', compute });
+    const input = weight.dtype === 'int8' ? quantizeRows(x) : x;
+    return record(linearRule, [input, weight, bias], { activation: 'none', compute });
   }
   const product = matmul(x, weight, { transposeB: true });
   return bias ? add(product, bias) : product;

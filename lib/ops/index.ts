@@ -15,5 +15,6 @@ export { type Compute, linear, matmul } from './gemm.js';
 export { layerNorm, rmsNorm } from './norm.js';
 export { l2Normalize, type Pooling, pool } from './pool.js';
 export { relativeBias } from './position_bias.js';
+export { quantizeRows } from './quantize.js';
 export { softmax } from './softmax.js';
 export { append, assign } from './state.js';

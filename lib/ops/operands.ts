@@ -14,11 +14,17 @@ export function float32(operand: Operand | undefined, name: string): Operand {
   return given;
 }
 
-/** A parameter that may be stored in half precision. */
+export function int8(operand: Operand | undefined, name: string): Operand {
+  const given = present(operand, name);
+  if (given.dtype !== 'int8') throw mismatch('ERR_SHAPE', name, 'int8', given.dtype);
+  return given;
+}
+
+/** A parameter that may be stored in half precision or as int8. */
 export function anyFloat(operand: Operand | undefined, name: string): Operand {
   const given = present(operand, name);
   if (given.dtype === 'int32')
-    throw mismatch('ERR_SHAPE', name, 'float32, float16 or bfloat16', given.dtype);
+    throw mismatch('ERR_SHAPE', name, 'float32, float16, bfloat16 or int8', given.dtype);
   return given;
 }
 

@@ -21,12 +21,13 @@ import type { EmbeddingDefaults } from './embed.js';
 import { EncoderModel, type Model } from './model.js';
 import { resolveSource } from './source.js';
 
-export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16'];
+export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'int8'];
 
 export interface LoadOptions {
   /**
    * How weights are kept in memory; left out: as the checkpoint stores them. `bfloat16` also rounds activations to it
-   * before they are multiplied; sums are float32 always.
+   * before they are multiplied; sums are float32. `int8` keeps matrices as int8 with a scale for each output, and multiplies them with
+   * activations as int8 with a scale for each row; sums are int32.
    */
   dtype?: WeightDType;
   /** A commit, branch or tag of a hub id that is in the local cache; default `main`. */

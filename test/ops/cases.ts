@@ -89,7 +89,7 @@ const linearCases: OpCase[] = linearShapes.flatMap(([m, k, n]) => [
     build: (r: Random) => ops.linear(r.tensor([m, k]), r.state([n, k])),
     absolute: 1e-6 * k,
   },
-  ...(['float16', 'bfloat16'] as const).map((dtype) => ({
+  ...(['float16', 'bfloat16', 'int8'] as const).map((dtype) => ({
     op: 'linear',
     name: `${m}×${k}×${n} ${dtype}, bias, gelu, residual`,
     build: (r: Random) => {
@@ -108,6 +108,18 @@ const linearCases: OpCase[] = linearShapes.flatMap(([m, k, n]) => [
     absolute: 1e-6 * k,
   },
 ]);
+
+/** Multiplied by the identity, which int8 holds exactly, quantised rows come back as the numbers that they stand for. */
+const quantizeCases: OpCase[] = [1, 2, 17, 100].map((columns) => ({
+  op: 'quantizeRows',
+  name: `6×${columns}`,
+  build: (r: Random) => {
+    const data = new Float32Array(columns * columns);
+    for (let i = 0; i < columns; i++) data[i * columns + i] = 1;
+    const identity = new State('identity', [columns, columns], 'int8', { kind: 'data', data });
+    return ops.linear(r.tensor([6, columns], 5), stateTensor(identity));
+  },
+}));
 
 const activationCases: OpCase[] = (
   ['relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid', 'quickGelu'] as const
@@ -324,18 +336,19 @@ const normCases: OpCase[] = shapes.flatMap(([rows, columns]) => [
   },
 ]);
 
-const embeddingCases: OpCase[] = (['float32', 'float16', 'bfloat16'] as const).flatMap((dtype) =>
-  [1, 9, 384].map((columns) => ({
-    op: 'embedding',
-    name: `${dtype}, ${columns} columns, plus a residual`,
-    build: (r: Random) => {
-      const ids = ints(Array.from({ length: 20 }, () => r.integer(50)));
-      return ops.add(
-        ops.embedding(r.state([50, columns], dtype), ids, { scale: 3 }),
-        r.tensor([20, columns]),
-      );
-    },
-  })),
+const embeddingCases: OpCase[] = (['float32', 'float16', 'bfloat16', 'int8'] as const).flatMap(
+  (dtype) =>
+    [1, 9, 384].map((columns) => ({
+      op: 'embedding',
+      name: `${dtype}, ${columns} columns, plus a residual`,
+      build: (r: Random) => {
+        const ids = ints(Array.from({ length: 20 }, () => r.integer(50)));
+        return ops.add(
+          ops.embedding(r.state([50, columns], dtype), ids, { scale: 3 }),
+          r.tensor([20, columns]),
+        );
+      },
+    })),
 );
 
 const poolCases: OpCase[] = (
@@ -357,6 +370,7 @@ const biasCases: OpCase[] = [true, false].map((bidirectional) => ({
 
 export const opCases: readonly OpCase[] = [
   ...linearCases,
+  ...quantizeCases,
   ...activationCases,
   ...matmulCases,
   ...attentionCases,

@@ -15,6 +15,9 @@ const fixture = new URL('../fixtures/minilm_expected.json', import.meta.url);
 const golden: { texts: string[]; input_ids: number[][]; embeddings: number[][] } = JSON.parse(
   await readFile(fixture, 'utf8'),
 );
+const { texts: benchTexts }: { texts: string[] } = JSON.parse(
+  await readFile(new URL('../../bench/texts.json', import.meta.url), 'utf8'),
+);
 const folder = await minilmFolder();
 const model = await load(folder);
 afterAll(() => model.dispose());
@@ -62,6 +65,15 @@ describe('all-MiniLM-L6-v2', () => {
     const vectors = await converted.embed(golden.texts);
     for (const [i, vector] of vectors.entries()) {
       expect(cosine(vector, golden.embeddings[i])).toBeGreaterThan(0.999);
+    }
+  });
+
+  it('keeps the meaning of real sentences in int8', async () => {
+    const texts = benchTexts.slice(0, 100);
+    using small = await load(folder, { dtype: 'int8' });
+    const [found, expected] = await Promise.all([small.embed(texts), model.embed(texts)]);
+    for (const [i, vector] of found.entries()) {
+      expect(cosine(vector, expected[i])).toBeGreaterThan(0.99);
     }
   });
 
