@@ -8,6 +8,8 @@ export type ErrorCode =
   | 'ERR_CONFIG' // a config.json that says something impossible
   | 'ERR_UNSUPPORTED' // an architecture, dtype or option that Heddle does not have
   | 'ERR_NOT_FOUND' // no such model, file or tensor
+  | 'ERR_NETWORK' // the hub cannot be reached, or answers nonsense
+  | 'ERR_AUTH' // the hub wants a token, or another one
   | 'ERR_DISPOSED' // use after dispose()
   | 'ERR_MEMORY' // memory could not be had
   | 'ERR_ENGINE'; // the native engine failed

@@ -9,7 +9,7 @@ export * as nn from './layers/index.js';
 export * as ops from './ops/index.js';
 export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
-export { type LoadOptions, load } from './tasks/load.js';
+export { type LoadOptions, type LoadProgress, load } from './tasks/load.js';
 export type { Model } from './tasks/model.js';
 export { type FeatureExtraction, type PipelineOptions, pipeline } from './tasks/pipeline.js';
 export {

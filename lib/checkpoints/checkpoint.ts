@@ -86,7 +86,7 @@ async function openFiles(files: string[]): Promise<Checkpoint> {
 }
 
 async function openSharded(folder: string, index: string): Promise<Checkpoint> {
-  const shardOf = await readIndex(index);
+  const shardOf = await readShardIndex(index);
   const shards = [...new Set(shardOf.values())].sort();
   for (const shard of shards) {
     if ((await kindOf(join(folder, shard))) === 'absent') {
@@ -110,8 +110,8 @@ async function openSharded(folder: string, index: string): Promise<Checkpoint> {
   return checkpoint;
 }
 
-/** Tensor name to the file name of its shard. */
-async function readIndex(path: string): Promise<Map<string, string>> {
+/** Tensor name to the file name of its shard, of a model.safetensors.index.json. @throws ERR_FORMAT, ERR_FILE, ERR_NOT_FOUND. */
+export async function readShardIndex(path: string): Promise<Map<string, string>> {
   const scanner = JsonScanner.fromBytes(await readSmallFile(path, largestHeader), path);
   const shardOf = new Map<string, string>();
   let hasMap = false;

@@ -93,7 +93,7 @@ export async function readSentenceTransformers(
   };
 }
 
-interface Module {
+export interface Module {
   /** The class, without its Python module, which has moved between versions. */
   type: string;
   path: string;
@@ -104,7 +104,8 @@ const plainModules: readonly Module[] = [
   { type: 'Pooling', path: '' },
 ];
 
-async function readModules(file: string): Promise<Module[]> {
+/** The steps that a modules.json names. @throws ERR_FORMAT, ERR_FILE, ERR_NOT_FOUND. */
+export async function readModules(file: string): Promise<Module[]> {
   const list = await readJson(file);
   if (!Array.isArray(list)) throw mismatch('ERR_FORMAT', file, 'a list', describeJson(list));
   return list.map((entry: unknown, index) => {
@@ -174,8 +175,16 @@ function poolingModes(fields: JsonFields, file: string): PoolingMode[] {
   return known.filter((mode) => modes.includes(mode));
 }
 
-/** The file has had the model's name in it. */
-const limitFiles = ['bert', 'roberta', 'distilbert', 'camembert', 'albert', 'xlm-roberta', 'xlnet'];
+/** The file, `sentence_…_config.json`, has had the model's name in it. */
+export const limitFiles = [
+  'bert',
+  'roberta',
+  'distilbert',
+  'camembert',
+  'albert',
+  'xlm-roberta',
+  'xlnet',
+];
 
 async function readLimits(
   folder: string,

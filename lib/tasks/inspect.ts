@@ -3,7 +3,7 @@ import { readConfig } from '../checkpoints/config.js';
 import { readSentenceTransformers } from '../checkpoints/sentence_transformers.js';
 import { HeddleError } from '../errors.js';
 import { architectureOf } from '../models/registry.js';
-import { resolveSource } from './source.js';
+import { resolveSource, type SourceOptions } from './source.js';
 
 export interface ModelFacts {
   architecture: string;
@@ -22,11 +22,11 @@ export interface ModelFacts {
 const isFloatingPoint = (dtype: string): boolean => /^B?F\d/.test(dtype);
 
 /**
- * Reads what a model's files say, without loading any weights.
- * @param source as `load` takes it. @throws ERR_ARGUMENT, ERR_NOT_FOUND, ERR_FILE, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED.
+ * Reads what a model's files say, without loading any weights. A hub id is fetched first, as by `load`.
+ * @param source as `load` takes it. @throws what `load` throws of a hub id; ERR_ARGUMENT, ERR_NOT_FOUND, ERR_FILE, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED.
  */
-export async function inspect(source: string): Promise<ModelFacts> {
-  const description = await readSentenceTransformers(await resolveSource(source));
+export async function inspect(source: string, options: SourceOptions = {}): Promise<ModelFacts> {
+  const description = await readSentenceTransformers(await resolveSource(source, options));
   const folder = description.transformerFolder;
   const config = await readConfig(folder);
   const checkpoint = await openCheckpoint(folder);

@@ -30,17 +30,25 @@ export interface LoadOptions {
    * activations as int8 with a scale for each row; sums are int32.
    */
   dtype?: WeightDType;
-  /** A commit, branch or tag of a hub id that is in the local cache; default `main`. */
+  /** A commit, branch or tag of a hub id; default `main`. */
   revision?: string;
   signal?: AbortSignal;
-  /** Bytes of weights read so far, and in all. */
-  onProgress?: (progress: { loaded: number; total: number }) => void;
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface LoadProgress {
+  /** Files are downloaded, where they are not there; then weights are read. */
+  stage: 'download' | 'load';
+  /** Bytes so far, and in all of this stage. */
+  loaded: number;
+  total: number;
 }
 
 /**
- * Opens a model as it is: a folder with config.json and safetensors, or a hub id (`org/name`) that is in the local Hugging
- * Face cache (all-MiniLM-L6-v2 also in Heddle's own). The tokenizer and how sentence vectors are made are read from the files beside the weights.
- * @throws ERR_ARGUMENT; ERR_NOT_FOUND, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED, ERR_SHAPE, naming the file and what was expected.
+ * Opens a model as it is: a folder with config.json and safetensors, or a hub id (`org/name`), whose files are downloaded
+ * where the Hugging Face cache lacks them; docs/hub.md says when the hub is asked. The tokenizer and how sentence vectors
+ * are made are read from the files beside the weights.
+ * @throws ERR_ARGUMENT; ERR_NETWORK, ERR_AUTH, ERR_FILE; ERR_NOT_FOUND, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED, ERR_SHAPE, naming the file and what was expected.
  */
 export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
   checkOptions('load', options, ['dtype', 'revision', 'signal', 'onProgress']);
@@ -54,7 +62,9 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
     throw mismatch('ERR_UNSUPPORTED', 'dtype', weightDTypes.join(', '), `'${dtype}'`);
   }
   signal?.throwIfAborted();
-  const description = await readSentenceTransformers(await resolveSource(source, revision));
+  const onDownload = onProgress && reporting('download', onProgress);
+  const sourceFolder = await resolveSource(source, { revision, signal, onDownload });
+  const description = await readSentenceTransformers(sourceFolder);
   const folder = description.transformerFolder;
   const config = await readConfig(folder);
   const { name, architecture } = naming(config.file, () =>
@@ -73,7 +83,10 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
   const backend = defaultBackend();
   try {
     const tokenizer = await openTokenizer(folder);
-    await parameters.load(backend, { signal, onProgress });
+    await parameters.load(backend, {
+      signal,
+      onProgress: onProgress && reporting('load', onProgress),
+    });
     await checkUnchanged(checkpoint);
     const longest = encoder.maxLength;
     const ownLimit = tokenizer?.tokenizer.settings.modelMaxLength;
@@ -100,6 +113,14 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
     parameters.dispose();
     throw error;
   }
+}
+
+/** Says which stage it is that makes progress. */
+function reporting(
+  stage: LoadProgress['stage'],
+  onProgress: (progress: LoadProgress) => void,
+): (progress: { loaded: number; total: number }) => void {
+  return ({ loaded, total }) => onProgress({ stage, loaded, total });
 }
 
 /** Lets errors about what a config says, which models throw without knowing the file, name it. */

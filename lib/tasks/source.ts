@@ -1,14 +1,24 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { findInHubCache, findInOwnModels } from '../checkpoints/hub_cache.js';
+import { findInOwnModels, hubSettings, possibleIds } from '../checkpoints/hub_cache.js';
 import { HeddleError, mismatch } from '../errors.js';
+import { HubError } from '../hub/hub_error.js';
+import type { OnDownload } from '../hub/progress.js';
+import { cachedSnapshot, fetchSnapshot, type Snapshot } from '../hub/snapshot.js';
+
+export interface SourceOptions {
+  /** A commit, branch or tag of a hub id; default `main`. */
+  revision?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Bytes of the files that are fetched. */
+  onDownload?: OnDownload | undefined;
+}
 
 /**
- * The folder that a source means: itself, or the snapshot of a hub id in the Hugging Face cache, or what lies in Heddle's own
- * cache under this id.
+ * The folder that a source means: itself, or a hub id's snapshot in the Hugging Face cache, fetched where it is not there or
+ * not whole, or what lies in Heddle's own cache under this id.
+ * @throws ERR_ARGUMENT, ERR_NOT_FOUND, ERR_UNSUPPORTED; for a hub id also ERR_NETWORK, ERR_AUTH, ERR_FORMAT, ERR_FILE.
  */
-export async function resolveSource(source: string, revision?: string): Promise<string> {
+export async function resolveSource(source: string, options: SourceOptions = {}): Promise<string> {
   if (typeof source !== 'string' || source === '') {
     throw mismatch(
       'ERR_ARGUMENT',
@@ -26,16 +36,52 @@ export async function resolveSource(source: string, revision?: string): Promise<
       { where: source },
     );
   }
-  const cached = await findInHubCache(source, revision);
+  if (possibleIds(source).length === 0) {
+    throw new HeddleError(
+      'ERR_NOT_FOUND',
+      `${source}: expected a folder, or a hub id (organisation/name); found no folder, and it is no id`,
+      { where: source },
+    );
+  }
+  const { revision = 'main' } = options;
   // Heddle's own cache has one revision. A snapshot of config.json alone, as Python leaves it, does not hide it.
-  const own = revision === undefined || revision === 'main' ? findInOwnModels(source) : undefined;
-  if (own && !(cached && existsSync(join(cached, 'model.safetensors')))) return own;
-  if (cached !== undefined) return cached;
-  throw new HeddleError(
-    'ERR_NOT_FOUND',
-    `${source}: expected a folder, or a hub id that is in the Hugging Face cache or Heddle's own; found none of them`,
-    { where: source },
-  );
+  const own = revision === 'main' ? findInOwnModels(source) : undefined;
+  if (own && !(await isCached(source, revision))) return own;
+  return (await fetchFromHub(source, options)).folder;
+}
+
+async function isCached(source: string, revision: string): Promise<boolean> {
+  const settings = hubSettings();
+  for (const id of possibleIds(source)) {
+    const cached = await cachedSnapshot(id, { revision, settings });
+    if (cached?.isUsable || cached?.problem) return true;
+  }
+  return false;
+}
+
+/** @param source a hub id; a bare name that is none may be one of sentence-transformers. @throws as `resolveSource`. */
+export async function fetchFromHub(source: string, options: SourceOptions = {}): Promise<Snapshot> {
+  const { revision = 'main', signal, onDownload } = options;
+  const settings = hubSettings();
+  const request = { revision, settings, signal, onProgress: onDownload };
+  const ids = possibleIds(source);
+  for (const id of ids) {
+    if ((await cachedSnapshot(id, request))?.isUsable) return fetchSnapshot(id, request);
+  }
+  let first: unknown;
+  for (const id of ids) {
+    try {
+      return await fetchSnapshot(id, request);
+    } catch (error) {
+      first ??= error;
+      // To who has no token, the hub does not say whether a model is not there or private.
+      const isUnknown =
+        error instanceof HubError && (error.fault === 'repository' || error.fault === 'access');
+      if (!isUnknown) throw error;
+    }
+  }
+  throw first;
 }
 
 export { defaultModelFolder, defaultModelName } from '../checkpoints/default_model.js';
+export type { OnDownload } from '../hub/progress.js';

@@ -19,14 +19,15 @@ const layers = [
 /** What stands beside the layers, and all that it may import. */
 const beside: Record<string, string[]> = {
   checkpoints: ['graph', 'native.ts'],
+  hub: ['checkpoints'],
   text: [],
 };
 
 /** The files that may import everything: what the package shows, and what is started by path. */
 const isEntry = (path: string) => path === 'lib/index.ts' || path.startsWith('lib/worker/');
 
-/** Where models, checkpoints and text come together; the other tasks know the types of what these give them. */
-const joints = ['lib/tasks/load.ts', 'lib/tasks/source.ts', 'lib/tasks/inspect.ts'];
+/** Where models, checkpoints, the hub and text come together; the other tasks know the types of what these give them. */
+const joints = ['load', 'source', 'inspect', 'hub_models'].map((name) => `lib/tasks/${name}.ts`);
 
 interface Import {
   specifier: string;

@@ -1,0 +1,215 @@
+/** From a hub id to a folder: from the cache where it is whole, else from the hub. */
+import { type HubSettings, isCommit, isRevision } from '../checkpoints/hub_cache.js';
+import { HeddleError, mismatch } from '../errors.js';
+import { CachedRepository } from './cached_repository.js';
+import { downloadFile } from './download_file.js';
+import { lock } from './download_lock.js';
+import type { Repository } from './http.js';
+import { commitOf, filesOf, type HubFile } from './hub_api.js';
+import { HubError } from './hub_error.js';
+import { type NeededFiles, neededFiles, noWeights } from './needed_files.js';
+import { DownloadProgress, type OnDownload } from './progress.js';
+
+export interface Snapshot {
+  readonly id: string;
+  readonly commit: string;
+  readonly folder: string;
+}
+
+export interface SnapshotOptions {
+  revision: string;
+  settings: HubSettings;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnDownload | undefined;
+}
+
+/** Downloads that run at a time. */
+const parallel = 4;
+
+/**
+ * A snapshot with all files that Heddle reads. As in huggingface_hub: a commit that is in the cache costs no request; a
+ * branch or tag costs one, which asks whether it has moved; where the hub does not answer, what is in the cache is taken.
+ * @throws HeddleError: ERR_NETWORK, ERR_AUTH, ERR_NOT_FOUND, ERR_UNSUPPORTED for a model without safetensors, ERR_FORMAT, ERR_FILE;
+ * the signal's reason.
+ */
+export async function fetchSnapshot(id: string, options: SnapshotOptions): Promise<Snapshot> {
+  const { revision, settings, signal, onProgress } = options;
+  if (typeof revision !== 'string' || !isRevision(revision)) {
+    throw mismatch('ERR_ARGUMENT', 'revision', 'a commit, branch or tag', `'${revision}'`);
+  }
+  const repository: Repository = { id, revision, settings, signal };
+  const cache = new CachedRepository(settings, id);
+  const cached = await cachedSnapshot(id, options);
+  if (settings.offline) return offline(repository, cached);
+  if (cached?.isWhole && isCommit(revision)) return cached;
+
+  let commit = revision;
+  if (!isCommit(revision)) {
+    try {
+      commit = await commitOf(repository, !cached?.isUsable);
+    } catch (error) {
+      const isDown = error instanceof HubError && error.fault !== 'revision';
+      if (isDown && cached?.isUsable) return cached;
+      throw error;
+    }
+  }
+  const current = commit === cached?.commit ? cached : await inspectCached(cache, id, commit);
+  if (!current.isWhole) {
+    const listing = await filesOf(repository, commit).catch((error) => {
+      if (error instanceof HubError && current.isUsable) return undefined;
+      throw error;
+    });
+    if (listing) await fetchFiles(repository, cache, commit, listing, onProgress);
+  }
+  await cache.writeRef(revision, commit);
+  return { id, commit, folder: cache.snapshot(commit) };
+}
+
+export interface CachedSnapshot extends Snapshot {
+  /** Whether every file that Heddle reads is there, or known not to exist. */
+  readonly isWhole: boolean;
+  /** Whether the weights are there; optional files may be missing. */
+  readonly isUsable: boolean;
+  /** Why the files cannot say what is needed. */
+  readonly problem?: HeddleError;
+}
+
+/** What the cache has of a revision; makes no request. */
+export async function cachedSnapshot(
+  id: string,
+  { revision, settings }: Pick<SnapshotOptions, 'revision' | 'settings'>,
+): Promise<CachedSnapshot | undefined> {
+  const cache = new CachedRepository(settings, id);
+  const commit = cache.commitOf(revision);
+  return commit === undefined ? undefined : inspectCached(cache, id, commit);
+}
+
+async function inspectCached(
+  cache: CachedRepository,
+  id: string,
+  commit: string,
+): Promise<CachedSnapshot> {
+  const snapshot = { id, commit, folder: cache.snapshot(commit) };
+  try {
+    const needed = await neededFiles({
+      has: (path) => cache.has(commit, path),
+      open: async (path) => cache.pathOf(commit, path),
+    });
+    const isUsable = needed.hasWeights;
+    return { ...snapshot, isUsable, isWhole: isUsable && needed.unknown.length === 0 };
+  } catch (problem) {
+    if (!(problem instanceof HeddleError)) throw problem;
+    return { ...snapshot, isUsable: false, isWhole: false, problem };
+  }
+}
+
+function offline({ id, revision }: Repository, cached: CachedSnapshot | undefined): Snapshot {
+  if (cached?.isUsable) return cached;
+  if (cached?.problem) throw cached.problem;
+  const what = revision === 'main' ? id : `${id} at '${revision}'`;
+  throw new HeddleError(
+    'ERR_NOT_FOUND',
+    `${what}: not whole in the Hugging Face cache, and HF_HUB_OFFLINE forbids to fetch it; take that away, or fetch it where there is a network: heddle models get ${id}`,
+    { where: id, expected: 'a whole model in the cache' },
+  );
+}
+
+async function fetchFiles(
+  repository: Repository,
+  cache: CachedRepository,
+  commit: string,
+  listing: ReadonlyMap<string, HubFile>,
+  onProgress: OnDownload | undefined,
+): Promise<void> {
+  const progress = new DownloadProgress(onProgress);
+  // The files that name others come first.
+  const needed = await neededFiles({
+    has: (path) => listing.has(path),
+    open: async (path) => {
+      await fetchOne(repository, cache, commit, listing.get(path)!, progress);
+      return cache.pathOf(commit, path);
+    },
+  });
+  if (!needed.hasWeights) throw noWeights(repository.id, [...listing.keys()], missing(needed));
+  const files = needed.present.map((path) => listing.get(path)!);
+  progress.begin(files);
+  files.sort((a, b) => b.size - a.size); // so that no large one is left over to run alone
+  await inParallel(repository.signal, files, (file, signal) =>
+    fetchOne({ ...repository, signal }, cache, commit, file, progress),
+  );
+  for (const path of needed.absent) await cache.noteAbsence(commit, path);
+}
+
+/** Shards that the index names and the listing lacks. */
+const missing = ({ absent }: NeededFiles): string[] =>
+  absent.filter((path) => path.endsWith('.safetensors'));
+
+async function fetchOne(
+  repository: Repository,
+  cache: CachedRepository,
+  commit: string,
+  file: HubFile,
+  progress: DownloadProgress,
+): Promise<void> {
+  const isThere = (): boolean => cache.holds(commit, file);
+  try {
+    if (!isThere()) {
+      const held = await lock(cache.lockOf(file.hash), repository.signal);
+      try {
+        if (!isThere()) {
+          if (!(await cache.holdsBlob(file))) {
+            const onBytes = (bytes: number): void => progress.update(file, bytes);
+            await downloadFile(repository, commit, file, cache.blob(file.hash), onBytes);
+          }
+          await cache.linkInto(commit, file);
+        }
+      } finally {
+        await held.release();
+      }
+    }
+  } catch (cause) {
+    throw cacheError(cache, cause);
+  }
+  progress.update(file, file.size);
+}
+
+/** What the file system says, with its advice. */
+function cacheError({ folder }: CachedRepository, cause: unknown): unknown {
+  const { code, syscall, message } = cause as NodeJS.ErrnoException;
+  if (cause instanceof HeddleError || typeof syscall !== 'string') return cause;
+  const advice =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'free some space (heddle models list shows what is there), or name another folder in HF_HOME'
+      : 'let it be written to, or name another folder in HF_HOME';
+  return new HeddleError('ERR_FILE', `${folder}: cannot be written: ${message}; ${advice}`, {
+    where: folder,
+    cause,
+  });
+}
+
+/** The first that fails stops the others, and is waited for until they have stopped. */
+async function inParallel<T>(
+  caller: AbortSignal | undefined,
+  items: readonly T[],
+  body: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(caller?.reason);
+  caller?.throwIfAborted();
+  caller?.addEventListener('abort', onAbort, { once: true });
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    try {
+      while (next < items.length) {
+        stop.signal.throwIfAborted();
+        await body(items[next++]!, stop.signal);
+      }
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: parallel }, worker));
+  caller?.removeEventListener('abort', onAbort);
+  if (results.some(({ status }) => status === 'rejected')) throw stop.signal.reason;
+}
