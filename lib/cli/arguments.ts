@@ -22,3 +22,12 @@ export function unambiguous(args: readonly string[], flags: ReadonlySet<string>)
   }
   return result;
 }
+
+/** The value of an option as it was written: the parser makes a number of the tag `1.0`. */
+export function written(name: string, args: readonly string[] = process.argv): string | undefined {
+  const end = args.indexOf('--');
+  const before = end < 0 ? args : args.slice(0, end);
+  const at = before.findLastIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
+  if (at < 0) return undefined;
+  return before[at] === `--${name}` ? before[at + 1] : before[at].slice(`--${name}=`.length);
+}

@@ -1,5 +1,6 @@
 import type { CAC } from 'cac';
 import { inspect } from '../tasks/inspect.js';
+import { withDownloadBar } from './model_options.js';
 import { formatBytes, printJson, printLine, table } from './output.js';
 
 export function registerInspect(cli: CAC): void {
@@ -11,7 +12,7 @@ export function registerInspect(cli: CAC): void {
     )
     .example('heddle inspect sentence-transformers/all-MiniLM-L6-v2')
     .action(async (source: unknown, options: Record<string, unknown>) => {
-      const facts = await inspect(String(source));
+      const facts = await withDownloadBar((fetching) => inspect(String(source), fetching));
       if (options.json) {
         printJson(facts);
         return;

@@ -7,12 +7,14 @@ import { unambiguous } from './arguments.js';
 import { registerBuild } from './build.js';
 import { registerEmbed } from './embed.js';
 import { registerInspect } from './inspect.js';
+import { joinSubcommand, registerModels } from './models.js';
 import { registerSearch } from './search.js';
 
 const cli = cac('heddle');
 registerEmbed(cli);
 registerSearch(cli);
 registerInspect(cli);
+registerModels(cli);
 registerBuild(cli);
 cli.help();
 cli.version(packageJson.version);
@@ -42,7 +44,7 @@ const flags = new Set(options.flatMap(({ names, isBoolean }) => (isBoolean ? nam
 
 try {
   const [node, script, ...args] = process.argv;
-  cli.parse([node, script, ...unambiguous(args, flags)], { run: false });
+  cli.parse([node, script, ...unambiguous(joinSubcommand(args), flags)], { run: false });
   cli.args = [...cli.args, ...cli.options['--']]; // what follows `--` is arguments, whatever it looks like
   const asked = cli.options.help || cli.options.version;
   if (!cli.matchedCommand && !asked) {

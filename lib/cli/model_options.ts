@@ -4,42 +4,63 @@ import { HeddleError } from '../errors.js';
 import { packageRoot } from '../native.js';
 import { load, weightDTypes } from '../tasks/load.js';
 import type { Model } from '../tasks/model.js';
-import { defaultModelFolder, defaultModelName } from '../tasks/source.js';
+import { defaultModelFolder, defaultModelName, type OnDownload } from '../tasks/source.js';
+import { written } from './arguments.js';
 import { choice, ProgressBar } from './output.js';
 
 /** Options that say which model to open, the same for every command. */
 export function withModelOptions(command: Command): Command {
   return command
     .option('--model <source>', `Folder or hub id (default: ${defaultModelName})`)
+    .option('--revision <revision>', 'Commit, branch or tag of a hub id (default: main)')
     .option(
       '--dtype <dtype>',
       `How weights are kept: ${weightDTypes.join(', ')} (default: as stored)`,
     );
 }
 
-/** Opens the model that the options name, or all-MiniLM-L6-v2 where it has been fetched. */
+/** Opens the model that the options name, or all-MiniLM-L6-v2. */
 export async function openModel(
   options: Record<string, unknown>,
   signal: AbortSignal,
 ): Promise<Model> {
   const source = options.model === undefined ? defaultModelFolder() : String(options.model);
-  if (source === undefined) {
+  const dtype = choice('dtype', options.dtype, weightDTypes);
+  const revision = revisionOf(options);
+  const bars = { download: new ProgressBar('downloading'), load: new ProgressBar('loading') };
+  try {
+    return await load(source ?? defaultModelName, {
+      ...(dtype ? { dtype } : {}),
+      ...(revision === undefined ? {} : { revision }),
+      signal,
+      onProgress: ({ stage, loaded, total }) => bars[stage].update(loaded, total),
+    });
+  } catch (cause) {
+    if (source !== undefined || signal.aborted || !(cause instanceof HeddleError)) throw cause;
+    const script = join(packageRoot(), 'scripts', 'fetch-minilm.mjs');
     throw new HeddleError(
       'ERR_NOT_FOUND',
-      `no --model given, and ${defaultModelName} is not in the caches; fetch it with: node ${join(packageRoot(), 'scripts', 'fetch-minilm.mjs')}`,
+      `no --model given, and ${defaultModelName} cannot be had from the hub; fetch it from elsewhere with: node ${script} (${cause.message})`,
+      { cause },
     );
-  }
-  const dtype = choice('dtype', options.dtype, weightDTypes);
-  const bar = new ProgressBar('loading');
-  try {
-    return await load(source, {
-      ...(dtype ? { dtype } : {}),
-      signal,
-      onProgress: ({ loaded, total }) => bar.update(loaded, total),
-    });
   } finally {
-    bar.end();
+    bars.download.end();
+    bars.load.end();
   }
+}
+
+export function revisionOf(options: Record<string, unknown>): string | undefined {
+  return options.revision === undefined ? undefined : written('revision');
+}
+
+/** Runs a body that may download a model, with a bar, until it is done or interrupted. */
+export async function withDownloadBar<T>(
+  body: (fetching: { signal: AbortSignal; onDownload: OnDownload }) => Promise<T>,
+): Promise<T> {
+  const bar = new ProgressBar('downloading');
+  return interruptible((signal) =>
+    body({ signal, onDownload: ({ loaded, total }) => bar.update(loaded, total) }),
+  ).finally(() => bar.end());
 }
 
 /** Runs a command's body with a signal that Ctrl-C triggers; a second Ctrl-C ends the program. */

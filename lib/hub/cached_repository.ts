@@ -64,27 +64,35 @@ export class CachedRepository {
   async linkInto(commit: string, { path, hash }: HubFile): Promise<void> {
     const target = this.pathOf(commit, path);
     const blob = this.blob(hash);
-    const temporary = `${target}.${randomBytes(4).toString('hex')}.tmp`;
     await mkdir(dirname(target), { recursive: true });
+    await rm(target, { force: true }); // a link to a blob that is gone, or a file of another length
     try {
       if (!this.settings.symlinks) throw new Error('HF_HUB_DISABLE_SYMLINKS');
-      await symlink(relative(dirname(target), blob), temporary, 'file');
+      await symlink(relative(dirname(target), blob), target, 'file');
     } catch {
-      await link(blob, temporary).catch(() => copyFile(blob, temporary));
+      await link(blob, target).catch(() => this.copyInto(target, hash));
     }
-    await rename(temporary, target).catch(async (error) => {
-      await rm(temporary, { force: true });
-      if (!existsSync(target)) throw error; // Windows: another process has it open
-    });
+  }
+
+  private async copyInto(target: string, hash: string): Promise<void> {
+    const temporary = this.temporary(hash);
+    await copyFile(this.blob(hash), temporary);
+    await rename(temporary, target);
+  }
+
+  /** Beside the blobs, where a file that a killed process leaves is taken for none of a snapshot, and no ref. */
+  private temporary(name: string): string {
+    return `${this.blob(name)}.${randomBytes(4).toString('hex')}.tmp`;
   }
 
   /** Notes which commit a branch or tag is. A cache that cannot be written to goes without. */
   async writeRef(revision: string, commit: string): Promise<void> {
     if (isCommit(revision) || cachedCommit(this.folder, revision) === commit) return;
     const file = join(this.folder, 'refs', ...revision.split('/'));
-    const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+    const temporary = this.temporary('ref');
     try {
       await mkdir(dirname(file), { recursive: true });
+      await mkdir(dirname(temporary), { recursive: true });
       await writeFile(temporary, commit);
       await rename(temporary, file);
     } catch {

@@ -1,0 +1,78 @@
+import type { CAC } from 'cac';
+import { HeddleError } from '../errors.js';
+import { getModel, listModels, removeModel } from '../tasks/hub_models.js';
+import { revisionOf, withDownloadBar } from './model_options.js';
+import { formatBytes, note, printJson, printLine, table } from './output.js';
+
+const actions = ['list', 'get', 'remove'];
+
+/** `models list` as one argument: the parser knows commands of one word. */
+export function joinSubcommand(args: readonly string[]): string[] {
+  const [command, action, ...rest] = args;
+  return command === 'models' && action !== undefined && actions.includes(action)
+    ? [`models ${action}`, ...rest]
+    : [...args];
+}
+
+export function registerModels(cli: CAC): void {
+  cli
+    .command('models [action]', `Models in the Hugging Face cache: ${actions.join(', ')}`)
+    .example('heddle models list')
+    .action((): never => {
+      throw new HeddleError(
+        'ERR_ARGUMENT',
+        `models: expected one of ${actions.join(', ')}; see: heddle --help`,
+      );
+    });
+  cli
+    .command('models list', 'What is in the cache: id, revision, size on disk, last used')
+    .option(
+      '--json',
+      'One JSON document: {"folder", "models": [{"id", "commit", "refs", "bytes", "lastUsed", "isUsable", "folder"}]}',
+    )
+    .action((options: Record<string, unknown>) => list(options));
+  cli
+    .command('models get <source>', 'Download what Heddle needs of a model, and print its folder')
+    .option('--revision <revision>', 'A commit, branch or tag (default: main)')
+    .option('--json', 'One JSON document: {"id", "commit", "folder"}')
+    .example('heddle models get sentence-transformers/all-MiniLM-L6-v2')
+    .action((source: unknown, options: Record<string, unknown>) => get(String(source), options));
+  cli
+    .command('models remove <source>', 'Take a model from the cache; what others use stays')
+    .option('--revision <revision>', 'Only this commit, branch or tag')
+    .option('--json', 'One JSON document: {"id", "commits", "bytes"}')
+    .action((source: unknown, options: Record<string, unknown>) => remove(String(source), options));
+}
+
+async function list(options: Record<string, unknown>): Promise<void> {
+  const { folder, models } = await listModels();
+  if (options.json) {
+    printJson({ folder, models });
+    return;
+  }
+  const rows = models.map(({ id, commit, refs, bytes, lastUsed, isUsable }) => [
+    id,
+    refs.join(', ') || '-',
+    commit.slice(0, 12),
+    formatBytes(bytes),
+    lastUsed.toISOString().slice(0, 10),
+    isUsable ? '' : 'no whole safetensors',
+  ]);
+  const head = ['model', 'revision', 'commit', 'size', 'last used', ''];
+  if (rows.length > 0) printLine(table([head, ...rows], [3]));
+  note(`${models.length} ${models.length === 1 ? 'model' : 'models'} in ${folder}`);
+}
+
+async function get(source: string, options: Record<string, unknown>): Promise<void> {
+  const snapshot = await withDownloadBar((fetching) =>
+    getModel(source, { ...fetching, revision: revisionOf(options) }),
+  );
+  if (options.json) printJson(snapshot);
+  else printLine(snapshot.folder);
+}
+
+async function remove(source: string, options: Record<string, unknown>): Promise<void> {
+  const removed = await removeModel(source, revisionOf(options));
+  if (options.json) printJson(removed);
+  else printLine(`${removed.id}: ${formatBytes(removed.bytes)} freed (${removed.bytes} bytes)`);
+}
