@@ -28,7 +28,7 @@ export function registerModels(cli: CAC): void {
     .command('models list', 'What is in the cache: id, revision, size on disk, last used')
     .option(
       '--json',
-      'One JSON document: {"folder", "models": [{"id", "commit", "refs", "bytes", "lastUsed", "isUsable", "folder"}]}',
+      'One JSON document: {"folder", "models": [{"id", "commit", "refs", "bytes", "unfinished", "lastUsed", "isUsable", "folder"}]}',
     )
     .action((options: Record<string, unknown>) => list(options));
   cli
@@ -50,13 +50,16 @@ async function list(options: Record<string, unknown>): Promise<void> {
     printJson({ folder, models });
     return;
   }
-  const rows = models.map(({ id, commit, refs, bytes, lastUsed, isUsable }) => [
+  const rows = models.map(({ id, commit, refs, bytes, unfinished, lastUsed, isUsable }) => [
     id,
     refs.join(', ') || '-',
     commit.slice(0, 12),
     formatBytes(bytes),
     lastUsed.toISOString().slice(0, 10),
-    isUsable ? '' : 'no whole safetensors',
+    [
+      ...(isUsable ? [] : ['no whole safetensors']),
+      ...(unfinished > 0 ? [`${formatBytes(unfinished)} of unfinished downloads`] : []),
+    ].join(', '),
   ]);
   const head = ['model', 'revision', 'commit', 'size', 'last used', ''];
   if (rows.length > 0) printLine(table([head, ...rows], [3]));

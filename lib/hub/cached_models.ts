@@ -1,5 +1,5 @@
 /** What the cache holds, and how much of it can be given back. */
-import type { Stats } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type HubSettings, isCommit, repositoryFolder } from '../checkpoints/hub_cache.js';
@@ -13,6 +13,8 @@ export interface CachedModel {
   /** Of its files, those too that another revision shares. */
   readonly bytes: number;
   readonly lastUsed: Date;
+  /** Of the model's downloads that were cut, or run. */
+  readonly unfinished: number;
   /** Whether the weights are there, in safetensors. */
   readonly isUsable: boolean;
   readonly folder: string;
@@ -35,6 +37,8 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 async function snapshotsOf(settings: HubSettings, id: string): Promise<CachedModel[]> {
   const folder = repositoryFolder(settings.cacheFolder, id);
   const refs = await refsOf(folder);
+  const parts = (await filesUnder(join(folder, 'blobs'))).filter((path) => isPart(path));
+  const unfinished = await freedBy(parts);
   const commits = (await namesIn(join(folder, 'snapshots'))).filter(isCommit);
   return Promise.all(
     commits.map(async (commit) => {
@@ -55,6 +59,7 @@ async function snapshotsOf(settings: HubSettings, id: string): Promise<CachedMod
         commit,
         refs: [...refs].filter(([, of]) => of === commit).map(([ref]) => ref),
         bytes: stats.reduce((sum, { size }) => sum + size, 0),
+        unfinished,
         lastUsed: new Date(lastUsed),
         isUsable: state?.isUsable ?? false,
         folder: snapshot,
@@ -62,6 +67,8 @@ async function snapshotsOf(settings: HubSettings, id: string): Promise<CachedMod
     }),
   );
 }
+
+const isPart = (path: string): boolean => path.endsWith('.incomplete');
 
 /** Branch or tag to commit. */
 async function refsOf(folder: string): Promise<Map<string, string>> {
@@ -73,6 +80,10 @@ async function refsOf(folder: string): Promise<Map<string, string>> {
   }
   return refs;
 }
+
+/** Whether the cache has anything of a model, if only a download that was cut. */
+export const hasAnything = (settings: HubSettings, id: string): boolean =>
+  existsSync(repositoryFolder(settings.cacheFolder, id));
 
 /**
  * Takes a model from the cache, or one commit of it with the blobs that no other snapshot uses.
@@ -115,7 +126,7 @@ async function onlyOf(folder: string, commit: string, all: readonly string[]): P
   for (const path of all) {
     const isOwn = path === tree || own.some((start) => path.startsWith(start));
     // A file that is being downloaded may be any commit's.
-    const isBlob = path.startsWith(inFolder('blobs')) && !path.endsWith('.incomplete');
+    const isBlob = path.startsWith(inFolder('blobs')) && !isPart(path);
     if (isOwn || (isBlob && !used.has(await realpath(path).catch(() => path)))) gone.add(path);
   }
   return [...gone];

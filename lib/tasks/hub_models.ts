@@ -1,7 +1,7 @@
 /** The models in the cache of this machine: what `heddle models` does. */
-import { hubCacheFolder, hubSettings, isHubId, possibleIds } from '../checkpoints/hub_cache.js';
+import { hubSettings, isHubId, possibleIds } from '../checkpoints/hub_cache.js';
 import { HeddleError, mismatch } from '../errors.js';
-import { type CachedModel, cachedModels, removeCached } from '../hub/cached_models.js';
+import { type CachedModel, cachedModels, hasAnything, removeCached } from '../hub/cached_models.js';
 import type { Snapshot } from '../hub/snapshot.js';
 import { fetchFromHub, type SourceOptions } from './source.js';
 
@@ -12,7 +12,8 @@ export interface ModelList {
 }
 
 export async function listModels(): Promise<ModelList> {
-  return { folder: hubCacheFolder(), models: await cachedModels(hubSettings()) };
+  const settings = hubSettings();
+  return { folder: settings.cacheFolder, models: await cachedModels(settings) };
 }
 
 /** Fetches the files of a hub id that Heddle reads. @throws ERR_ARGUMENT for what is no hub id; as `load`. */
@@ -31,29 +32,27 @@ export async function removeModel(
   revision?: string,
 ): Promise<{ id: string; commits: string[]; bytes: number }> {
   if (!isHubId(id)) throw mismatch('ERR_ARGUMENT', 'models remove', 'a hub id', `'${id}'`);
-  const { folder, models } = await listModels();
-  const own = possibleIds(id).find((name) => models.some((model) => model.id === name));
-  const found = models.filter((model) => model.id === own);
+  const settings = hubSettings();
+  const own = possibleIds(id).find((name) => hasAnything(settings, name));
+  const found = (await cachedModels(settings)).filter((model) => model.id === own);
   const meant = found.filter(
     ({ commit, refs }) =>
       revision === undefined ||
       refs.includes(revision) ||
       (/^[0-9a-f]{7,}$/.test(revision) && commit.startsWith(revision)),
   );
-  if (own === undefined || meant.length === 0) {
-    const what = revision === undefined || own === undefined ? id : `${id} at '${revision}'`;
+  if (own === undefined || (revision !== undefined && meant.length === 0)) {
+    const where = settings.cacheFolder;
+    const what = own === undefined ? id : `${id} at '${revision}'`;
     throw new HeddleError(
       'ERR_NOT_FOUND',
-      `${what}: not in the cache ${folder}; heddle models list shows what is`,
-      { where: folder },
+      `${what}: not in the cache ${where}; heddle models list shows what is`,
+      { where },
     );
   }
   const commits = meant.map(({ commit }) => commit);
   let bytes = 0;
-  if (meant.length === found.length) {
-    bytes = await removeCached(hubSettings(), own);
-  } else {
-    for (const commit of commits) bytes += await removeCached(hubSettings(), own, commit);
-  }
+  if (meant.length === found.length) bytes = await removeCached(settings, own);
+  else for (const commit of commits) bytes += await removeCached(settings, own, commit);
   return { id: own, commits, bytes };
 }

@@ -90,13 +90,21 @@ describe('heddle models list', () => {
     expect(await run('models', 'list')).toMatchObject({ code: 0, stdout: '' });
     await run('models', 'get', id);
     await run('models', 'get', id, '--revision', '1.0');
-    await mkdir(join(cache, 'models--other--half', 'snapshots', commit), { recursive: true });
+    const other = join(cache, 'models--other--half');
+    await mkdir(join(other, 'snapshots', commit), { recursive: true });
+    await mkdir(join(other, 'blobs'), { recursive: true });
+    await writeFile(join(other, 'blobs', 'a.heddle-0.incomplete'), 'half');
     const { code, stdout, stderr } = await run('models', 'list', '--json');
     expect([code, stderr]).toEqual([0, '']);
     const { folder, models } = JSON.parse(stdout);
     expect(folder).toBe(cache);
     const bytes = neededOfTiny.reduce((sum, path) => sum + Buffer.from(tinyModel[path]).length, 0);
-    const shared = { id, isUsable: true, lastUsed: expect.stringMatching(/^\d{4}-/) };
+    const shared = {
+      id,
+      isUsable: true,
+      unfinished: 0,
+      lastUsed: expect.stringMatching(/^\d{4}-/),
+    };
     expect(models).toHaveLength(3);
     expect(models).toContainEqual({
       ...shared,
@@ -106,7 +114,8 @@ describe('heddle models list', () => {
       folder: snapshot(commit),
     });
     expect(models).toContainEqual(expect.objectContaining({ commit: first, refs: ['1.0'] }));
-    expect(models).toContainEqual(expect.objectContaining({ id: 'other/half', isUsable: false }));
+    const half = { id: 'other/half', isUsable: false, unfinished: 4 };
+    expect(models).toContainEqual(expect.objectContaining(half));
     const people = await run('models', 'list');
     expect(people.stdout).toMatch(/^model +revision +commit +size +last used\n/);
     expect(people.stdout).toMatch(
@@ -146,6 +155,15 @@ describe('heddle models remove', () => {
     expect(again).toMatchObject({ code: 1, stdout: '' });
     expect(again.stderr).toMatch(/not in the cache.*heddle models list/);
     expect(await run('models', 'remove', '../x')).toMatchObject({ code: 2 });
+  });
+
+  it('frees downloads that were cut, before there is a snapshot', async () => {
+    const blobs = join(cache, 'models--other--half', 'blobs');
+    await mkdir(blobs, { recursive: true });
+    await writeFile(join(blobs, 'a.heddle-0.incomplete'), 'half');
+    const { code, stdout } = await run('models', 'remove', 'other/half', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ id: 'other/half', commits: [], bytes: 4 });
   });
 
   it('counts hard links once, and only when the last goes', async () => {
