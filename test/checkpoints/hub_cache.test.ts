@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   findInHubCache,
   hubCacheFolder,
+  hubSettings,
   ownModelsFolder,
 } from '../../lib/checkpoints/hub_cache.js';
 
@@ -65,5 +66,57 @@ describe('the folders', () => {
     expect(hubCacheFolder({ XDG_CACHE_HOME: '/c' })).toBe(join('/c', 'huggingface', 'hub'));
     expect(hubCacheFolder({})).toMatch(/[\\/]\.cache[\\/]huggingface[\\/]hub$/);
     expect(ownModelsFolder({ XDG_CACHE_HOME: '/c' })).toBe(join('/c', 'heddle', 'models'));
+  });
+});
+
+describe('hubSettings', () => {
+  it('follow the variables of huggingface_hub', async () => {
+    const home = join(hub, 'home');
+    expect(hubSettings({ HF_HOME: home })).toMatchObject({
+      cacheFolder: join(home, 'hub'),
+      endpoint: 'https://huggingface.co',
+      token: undefined,
+      offline: false,
+      symlinks: true,
+    });
+    await mkdir(home);
+    await writeFile(join(home, 'token'), 'hf_file\n');
+    expect(hubSettings({ HF_HOME: home }).token).toBe('hf_file');
+    expect(hubSettings({ HF_HOME: home, HF_TOKEN: ' hf_a\n' }).token).toBe('hf_a');
+    const implicit = { HF_HOME: home, HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' };
+    expect(hubSettings(implicit).token).toBeUndefined();
+    expect(hubSettings({ HF_ENDPOINT: 'http://a.b/c/' }).endpoint).toBe('http://a.b/c');
+    expect(hubSettings({ HF_HUB_ETAG_TIMEOUT: '3' }).answerTimeout).toBe(3000);
+    expect(hubSettings({ HF_HUB_DOWNLOAD_TIMEOUT: 'x' }).stallTimeout).toBe(10_000);
+  });
+
+  it.each([
+    ['1', true],
+    ['ON', true],
+    ['yes', true],
+    ['True', true],
+    ['0', false],
+    ['', false],
+    ['off', false],
+  ])('HF_HUB_OFFLINE=%s: %s', (value, offline) => {
+    expect(hubSettings({ HF_HUB_OFFLINE: value }).offline).toBe(offline);
+  });
+
+  it.each([
+    { HF_ENDPOINT: 'huggingface.co' },
+    { HF_ENDPOINT: 'file:///x' },
+    { HF_ENDPOINT: 'https://name:secret@a.b' },
+    { HF_ENDPOINT: 'https://a.b?token=secret' },
+    { HF_TOKEN: 'secret\nX: y' },
+  ])('refuses %j without repeating it', (environment) => {
+    const error = (() => {
+      try {
+        return hubSettings(environment);
+      } catch (error) {
+        return error;
+      }
+    })();
+    expect(error).toMatchObject({ code: 'ERR_ARGUMENT', where: Object.keys(environment)[0] });
+    expect((error as Error).message).not.toContain('secret');
   });
 });

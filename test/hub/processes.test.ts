@@ -48,8 +48,9 @@ const expectWhole = (): void => {
   expect(listing(folder)).toEqual(Object.keys(model));
   expect(readFileSync(join(folder, 'model.safetensors')).equals(weights)).toBe(true);
   expect(parts()).toEqual([]);
-  expect(listing(join(settings.cacheFolder, '.locks'))).toEqual([]);
+  expect(existsSync(lockFile())).toBe(false);
 };
+const lockFile = (): string => new CachedRepository(settings, id).lockOf(hash);
 
 /** Sends two thirds of the weights, and then nothing until `go`. */
 function halting(): { fault: Fault; halted: Promise<void>; go: () => void } {
@@ -134,7 +135,6 @@ describe('processes', () => {
 });
 
 describe('a lock', () => {
-  const lockFile = (): string => new CachedRepository(settings, id).lockOf(hash);
   const write = async (owner: string): Promise<void> => {
     await mkdir(dirname(lockFile()), { recursive: true });
     await writeFile(lockFile(), owner);
