@@ -48,7 +48,7 @@ function attentionPlan(length, causal, repeats) {
   const segments = { kind: 'input', dims: [2], dtype: 'int32' };
   return repeatedKernel({
     kernel: 'attention',
-    operands: [rows, rows, rows, segments, segments, null, null, null],
+    operands: [rows, rows, rows, segments, segments, null, null, null, null, null, null],
     states: [],
     outputDims: [length, heads * size],
     ints: [heads, heads, -1, causal ? 0 : -1, 0],

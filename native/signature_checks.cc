@@ -29,6 +29,28 @@ enum { kHeads = 0, kKeyHeads = 1, kBiasKind = 4 };
 // Inputs after the key and, in `attention`, the value.
 enum { kQuerySegments = 0, kKeySegments, kQueryPositions, kKeyPositions, kBias, kPairs };
 
+// Inputs of both kernels after all others.
+enum { kRelativeKeys = 8, kRelativeQueries, kBuckets };
+
+void checkRelative(const NodeView& view) {
+  const bool hasKeys = !isAbsent(view.inputs[kRelativeKeys]);
+  const bool hasQueries = !isAbsent(view.inputs[kRelativeQueries]);
+  const bool hasBuckets = !isAbsent(view.inputs[kBuckets]);
+  if (view.ints[kBiasKind] != 3) {
+    if (hasKeys || hasQueries || hasBuckets) {
+      fail(view, "relativeKeys, relativeQueries, buckets", "none without biasKind 3", "some");
+    }
+    return;
+  }
+  if (!hasBuckets || !(hasKeys || hasQueries)) {
+    fail(view, "relativeKeys, relativeQueries, buckets", "buckets and one of the others", "less");
+  }
+  if (view.ints[kHeads] != view.ints[kKeyHeads]) {
+    fail(view, "G", "as many as H with biasKind 3", std::to_string(view.ints[kKeyHeads]));
+  }
+  if (view.floats[1] > 0) fail(view, "softCap", "0 with biasKind 3", std::to_string(view.floats[1]));
+}
+
 void checkHeads(const NodeView& view, const Tensor& bias) {
   const int64_t heads = view.ints[kHeads], keyHeads = view.ints[kKeyHeads];
   if (heads % keyHeads != 0) {
@@ -43,8 +65,11 @@ void checkHeads(const NodeView& view, const Tensor& bias) {
     fail(view, "k", std::to_string(q / heads * keyHeads) + " columns", dimsText(view.inputs[1]));
   }
   const int64_t kind = view.ints[kBiasKind];
+  checkRelative(view);
   if (isAbsent(bias)) {
-    if (kind != 0) fail(view, "bias", "a tensor for biasKind " + std::to_string(kind), "none");
+    if (kind == 1 || kind == 2) {
+      fail(view, "bias", "a tensor for biasKind " + std::to_string(kind), "none");
+    }
     return;
   }
   const int64_t* dims = bias.dims;
@@ -79,6 +104,9 @@ void checkDense(const NodeView& view, const char* name, const Tensor& positions,
 }
 
 void checkBiasRun(const NodeView& view, const Tensor* tail) {
+  if (view.ints[kBiasKind] == 3 && view.inputs[kBuckets].dims[0] % 2 == 0) {
+    fail(view, "buckets", "an odd number", dimsText(view.inputs[kBuckets]));
+  }
   if (view.ints[kBiasKind] != 2) return;
   const Tensor& bias = tail[kBias];
   checkDense(view, "queryPositions", tail[kQueryPositions], tail[kQuerySegments], bias.dims[1]);
@@ -142,6 +170,32 @@ void checkRelativeBias(const NodeView& view) {
   }
   if (out.dims[0] != table.dims[1] || out.dims[1] < 1 || out.dims[1] % 2 != 1) {
     fail(view, "output", "[H, odd] of the table's H columns", dimsText(out));
+  }
+}
+
+void checkRope(const NodeView& view) {
+  const int64_t heads = view.ints[0];
+  const int64_t width = columns(view, "x", view.inputs[0]);
+  const int64_t angles = columns(view, "fine", view.inputs[2]);
+  if (width % heads != 0) {
+    fail(view, "x", "columns divisible by H = " + std::to_string(heads), dimsText(view.inputs[0]));
+  }
+  if (angles % 2 != 0 || angles > width / heads) {
+    fail(view, "fine", "an even number of columns, at most " + std::to_string(width / heads),
+         dimsText(view.inputs[2]));
+  }
+}
+
+void checkRopeRun(const NodeView& view) {
+  const Tensor& positions = view.inputs[1];
+  const int32_t* values = static_cast<const int32_t*>(positions.data);
+  const int64_t limit = view.inputs[2].dims[0] * view.inputs[3].dims[0];
+  for (int64_t i = 0; i < positions.dims[0]; ++i) {
+    if (values[i] < limit) continue;
+    throw Error(ErrorCode::kInput,
+                "node %" PRId64 " (%s): positions[%" PRId64 "]: expected less than %" PRId64
+                ", the positions of the tables, found %" PRId32,
+                view.node, view.kernel, i, limit, values[i]);
   }
 }
 

@@ -11,11 +11,13 @@ void checkMatmul(const NodeView& view);
 void checkAttention(const NodeView& view);
 void checkAttentionWeights(const NodeView& view);
 void checkRelativeBias(const NodeView& view);
+void checkRope(const NodeView& view);
 void checkBroadcast(const NodeView& view);
 void checkAppend(const NodeView& view);
 
 void checkAttentionRun(const NodeView& view);
 void checkAttentionWeightsRun(const NodeView& view);
+void checkRopeRun(const NodeView& view);
 void checkAppendRun(const NodeView& view);
 
 }  // namespace heddle

@@ -11,6 +11,9 @@ namespace {
 // Every integer of this size is exact in float32, and sums of two do not overflow int32.
 #define POSITIONS "index<16777216>"
 
+// What disentangled attention reads besides.
+#define RELATIVE "relativeKeys? f32[B,D], relativeQueries? f32[B,D], buckets? index<B>[W]"
+
 constexpr IntRange kActivation = {"activation", 0, 7};
 constexpr int64_t kAnyLimit = int64_t{1} << 31;
 
@@ -28,7 +31,7 @@ const std::vector<IntRange> kAttentionInts = {{"H", 1, 1 << 20},
                                               {"G", 1, 1 << 20},
                                               {"left", -1, kAnyLimit},
                                               {"right", -1, kAnyLimit},
-                                              {"biasKind", 0, 2}};
+                                              {"biasKind", 0, 3}};
 
 // clang-format off
 const Line kLines[] = {
@@ -38,12 +41,13 @@ const Line kLines[] = {
    {{"transposeA", 0, 1}, {"transposeB", 0, 1}}, {}, false, checkMatmul},
   {"attention",
    "q f32[Q,D], k f32[K,E], v f32[K,F], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
-   "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?] -> f32[Q,O]",
+   "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?], " RELATIVE
+   " -> f32[Q,O]",
    kAttentionInts, {"scale", "softCap"}, false, checkAttention, checkAttentionRun},
   {"attentionWeights",
    "q f32[Q,D], k f32[K,E], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
    "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?], "
-   "pairs offsets<P>[S+1] -> f32[H,P]",
+   "pairs offsets<P>[S+1], " RELATIVE " -> f32[H,P]",
    kAttentionInts, {"scale", "softCap"}, false, checkAttentionWeights, checkAttentionWeightsRun},
   {"relativeBias", "table f32[B,H] -> f32[H,W]",
    {{"bidirectional", 0, 1}, {"maxDistance", 1, 1 << 24}}, {}, false, checkRelativeBias},
@@ -62,6 +66,8 @@ const Line kLines[] = {
   {"quantizeRows", "x f32[R,C] -> i8[R,C]", {}, {}},
   {"linearInt8", "x i8[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
    {kActivation}, {}, false, checkLinearInt8},
+  {"rope", "x f32[R,C], positions " POSITIONS "[R], fine f32[F,A], coarse f32[G,A] -> f32[R,C]",
+   {{"H", 1, 1 << 20}}, {}, false, checkRope, checkRopeRun},
 };
 // clang-format on
 

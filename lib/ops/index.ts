@@ -8,7 +8,8 @@ export {
   silu,
   tanh,
 } from './activation.js';
-export { type AttentionOptions, attention, attentionWeights, type BiasKind } from './attention.js';
+export { attention, attentionWeights } from './attention.js';
+export type { AttentionBias, AttentionOptions } from './attention_scores.js';
 export { add, multiply, scale } from './elementwise.js';
 export { embedding } from './embedding.js';
 export { type Compute, linear, matmul } from './gemm.js';
@@ -16,5 +17,6 @@ export { layerNorm, rmsNorm } from './norm.js';
 export { l2Normalize, type Pooling, pool } from './pool.js';
 export { relativeBias } from './position_bias.js';
 export { quantizeRows } from './quantize.js';
+export { type RotaryTables, rope } from './rotary.js';
 export { softmax } from './softmax.js';
 export { append, assign } from './state.js';

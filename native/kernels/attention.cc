@@ -119,6 +119,9 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
     if (some.end == 0) continue;
     packKeys(p, block, keyHead, w.keys);
     packValues(p, &block, keyHead, w.values);
+    if (p.biasKind == BiasKind::kDisentangled) {
+      readRelative(p, block, w.rows, tile.rows, everyRow.any, keyHead, &w.relative);
+    }
     if (first + kKeyBlock < keys) {
       prefetchBlock(p, tile.segment, first + kKeyBlock, keyHead);
     } else if (nextHead) {
@@ -132,7 +135,8 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
           some.partly ? visibleColumns(block, windowsOf(w.rows + r, count)) : some;
       if (columns.end == 0) continue;
       alignas(kAlignment) float rescale[kTileRows + kLanes] = {};
-      scoreRows(p, block, w.rows + r, count, columns, w.queries + r * p.headSize, w.keys, w.scores);
+      scoreRows(p, block, w.rows + r, count, columns, w.queries + r * p.headSize, w.keys,
+                w.relative, w.scores);
       weighRows(columns, count, w.scores, w.maxima + r, w.sums + r * kLanes, rescale);
       addValues(block, w.rows + r, count, columns, w.scores, w.values, rescale,
                 w.outputs + r * width, width);

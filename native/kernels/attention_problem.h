@@ -14,7 +14,7 @@ constexpr int64_t kQueryTile = 96;  // rows; a key block is packed once for all 
 constexpr int32_t kLowestPosition = INT32_MIN;
 constexpr int32_t kHighestPosition = INT32_MAX;
 
-enum class BiasKind : int64_t { kNone = 0, kRelative = 1, kDense = 2 };
+enum class BiasKind : int64_t { kNone = 0, kRelative = 1, kDense = 2, kDisentangled = 3 };
 
 struct AttentionProblem {
   const float* queries;
@@ -25,6 +25,10 @@ struct AttentionProblem {
   const int32_t* queryPositions;  // null: row numbers within the segment
   const int32_t* keyPositions;
   Tensor bias;
+  const float* relativeKeys;     // disentangled only: [bucketCount][H·d]; null: no such term
+  const float* relativeQueries;  // likewise
+  const int32_t* buckets;        // [2·bucketReach + 1], by key minus query
+  int64_t bucketReach, bucketCount;
   int64_t segments;
   int64_t heads, keyHeads, group;  // group = heads / keyHeads
   int64_t headSize, valueSize;     // d, e
@@ -45,6 +49,15 @@ static AttentionProblem readAttention(const Call& call, bool withValues) {
   p.queryPositions = static_cast<const int32_t*>(rest[2].data);
   p.keyPositions = static_cast<const int32_t*>(rest[3].data);
   p.bias = rest[4];
+  p.biasKind = static_cast<BiasKind>(call.ints[4]);
+  p.bucketReach = p.bucketCount = 0;
+  if (p.biasKind == BiasKind::kDisentangled) {
+    p.relativeKeys = static_cast<const float*>(inputs[8].data);
+    p.relativeQueries = static_cast<const float*>(inputs[9].data);
+    p.buckets = static_cast<const int32_t*>(inputs[10].data);
+    p.bucketReach = inputs[10].dims[0] / 2;
+    p.bucketCount = inputs[p.relativeKeys ? 8 : 9].dims[0];
+  }
   p.segments = rest[0].dims[0] - 1;
   p.heads = call.ints[0];
   p.keyHeads = call.ints[1];
@@ -54,7 +67,6 @@ static AttentionProblem readAttention(const Call& call, bool withValues) {
   // No two positions are 2^32 apart; the bound keeps sums with a position from overflowing.
   p.left = smaller(call.ints[2], int64_t{1} << 32);
   p.right = smaller(call.ints[3], int64_t{1} << 32);
-  p.biasKind = static_cast<BiasKind>(call.ints[4]);
   p.scale = static_cast<float>(call.floats[0]);
   p.softCap = static_cast<float>(call.floats[1]);
   return p;

@@ -1,7 +1,7 @@
 // What a thread keeps while it works on one query tile.
 #pragma once
 
-#include "kernels/attention_block.h"
+#include "kernels/attention_scores.h"
 
 namespace heddle::HEDDLE_ISA {
 
@@ -15,6 +15,7 @@ struct AttentionWorkspace {
   float* sums;     // [T][kLanes], partial sums of the weights
   float* maxima;   // [T], of the scores
   TileRow* rows;   // [T]
+  RelativeTerms relative;
 };
 
 // Places the parts from `base` on and returns their size in bytes.
@@ -37,6 +38,12 @@ static size_t layOut(const AttentionProblem& p, void* base, AttentionWorkspace* 
   w->sums = floats(rows * kLanes);
   w->maxima = floats(rows);
   w->rows = reinterpret_cast<TileRow*>(take(rows * int64_t{sizeof(TileRow)}));
+  const bool isRelative = p.biasKind == BiasKind::kDisentangled;
+  const int64_t stride = isRelative ? relativeStride(p.bucketCount) : 0;
+  w->relative.keys = floats(p.headSize * stride);
+  w->relative.queries = floats(p.headSize * stride);
+  w->relative.keyTerms = floats(kKeyBlock * stride);
+  w->relative.rowTerms = floats(kTileRows * stride);
   return at - begin;
 }
 

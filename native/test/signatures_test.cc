@@ -49,7 +49,7 @@ struct Attention {
                               words.input({-3}, DType::kInt32), words.input({-3}, DType::kInt32)};
     const int64_t biasValue = bias.size() > 0 ? words.input(bias) : -1;
     words.node("attention",
-               {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue},
+               {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1, -1},
                words.output({-1, out}), {heads, keyHeads, -1, -1, biasKind}, {1, 0});
     const std::vector<int64_t> list = words.words();
     try {
@@ -107,7 +107,7 @@ class DenseBias : public ::testing::Test {
     const int64_t segments = words.input({2}, DType::kInt32);
     const int64_t positions = keyPositions.empty() ? -1 : words.input({-1}, DType::kInt32);
     const int64_t bias = words.state({1, 2, 3});
-    words.node("attention", {q, k, v, segments, segments, -1, positions, bias},
+    words.node("attention", {q, k, v, segments, segments, -1, positions, bias, -1, -1, -1},
                words.output({-1, 2}), {1, 1, -1, -1, 2}, {1, 0});
     const int64_t dims[] = {1, 2, 3};
     auto storage = std::make_shared<Storage>(DType::kFloat32, 3, dims, false);

@@ -246,6 +246,54 @@ const attentionTable: AttentionCase[] = [
   },
 ];
 
+/** Distances up to `reach` in buckets that widen away from 0, as DeBERTa's do; the nearest `exact` of each side alone. */
+const widening = (reach: number, exact: number): number[] =>
+  Array.from({ length: 2 * reach + 1 }, (_, i) => {
+    const distance = reach - i;
+    const far = Math.abs(distance);
+    return Math.sign(distance) * (far < exact ? far : exact + Math.floor(Math.log2(far / exact)));
+  });
+
+for (const [name, lengths, change] of [
+  ['', [1, 20, 150], {}],
+  [', keys only', [30, 5], { relativeQueries: undefined }],
+  [
+    ', queries only, a window',
+    [70, 9],
+    { relativeKeys: undefined, window: { left: 20, right: 7 } },
+  ],
+  [', positions with gaps', [40, 66], { gaps: 9 }],
+  [', distances beyond the table', [100], { reach: 11 }],
+] as const) {
+  const {
+    reach = 160,
+    gaps = 0,
+    window,
+    ...terms
+  } = change as Record<string, number> & Pick<ops.AttentionOptions, 'window'>;
+  attentionTable.push({
+    name: `disentangled${name}`,
+    lengths: [...lengths],
+    heads: 2,
+    size: 12,
+    options: (r) => {
+      const indices = widening(reach, 6);
+      const least = Math.min(...indices);
+      const buckets = ints(indices.map((index) => index - least));
+      const table = (): Tensor => r.tensor([Math.max(...indices) - least + 1, 24], 2);
+      const positions = ints(
+        lengths.flatMap((n) => Array.from({ length: n }, (_, i) => i + Math.floor(i / 8) * gaps)),
+      );
+      const relative = { relativeKeys: table(), relativeQueries: table(), ...terms };
+      return {
+        bias: { kind: 'disentangled', ...relative, buckets },
+        ...(gaps ? { positions } : {}),
+        ...(window ? { window } : {}),
+      };
+    },
+  });
+}
+
 const attentionCases: OpCase[] = attentionTable.flatMap(
   ({ name, lengths, keyLengths = lengths, heads, keyHeads = heads, size, options }) => {
     const operands = (r: Random) => {
@@ -368,6 +416,33 @@ const biasCases: OpCase[] = [true, false].map((bidirectional) => ({
   build: (r: Random) => ops.relativeBias(r.state([32, 5]), { bidirectional, maxDistance: 128 }),
 }));
 
+/** Angles of `rows` positions, `step` apart. */
+function angles(rows: number, step: number, half: number): Tensor {
+  const data = Array.from({ length: rows * 2 * half }, (_, at) => {
+    const [row, column] = [Math.floor(at / (2 * half)), at % (2 * half)];
+    const angle = row * step * 10000 ** (-(column % half) / half);
+    return column < half ? Math.cos(angle) : Math.sin(angle);
+  });
+  return tensor(Float32Array.from(data), [rows, 2 * half]);
+}
+
+const rotaryCases: OpCase[] = (
+  [
+    [7, 1, 2, 1],
+    [30, 3, 12, 6],
+    [33, 4, 20, 5],
+    [100, 2, 64, 32],
+  ] as const
+).map(([rows, heads, size, half]) => ({
+  op: 'rope',
+  name: `${rows} rows, ${heads} heads of ${size}, ${2 * half} of them turned`,
+  build: (r: Random) => {
+    const positions = ints(Array.from({ length: rows }, () => r.integer(64 * 1000)));
+    const tables = { fine: angles(64, 1, half), coarse: angles(1000, 64, half) };
+    return ops.rope(r.tensor([rows, heads * size], 2), positions, { heads, tables });
+  },
+}));
+
 export const opCases: readonly OpCase[] = [
   ...linearCases,
   ...quantizeCases,
@@ -378,4 +453,5 @@ export const opCases: readonly OpCase[] = [
   ...embeddingCases,
   ...poolCases,
   ...biasCases,
+  ...rotaryCases,
 ];

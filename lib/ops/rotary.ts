@@ -1,0 +1,79 @@
+import { mismatch } from '../errors.js';
+import { checkOptions, checkSizes } from '../graph/options.js';
+import { bytesOf, registerOp } from '../graph/rules.js';
+import { record, type Tensor } from '../graph/tensor.js';
+import { checkIndices, dims, expectInt32, fixed, float32 } from './operands.js';
+
+/** Cosines and then sines, [rows, 2·m]: of the angles of positions 0, 1, 2 … and of every multiple of their count. */
+export interface RotaryTables {
+  fine: Tensor;
+  coarse: Tensor;
+}
+
+const rule = registerOp<{ heads: number }>({
+  name: 'rope',
+  operands: ['x', 'positions', 'fine', 'coarse'],
+  infer([x, positions, fine, coarse], { heads }) {
+    const [rows, width] = dims(float32(x, 'x'), 'x', ['rows', 'heads·size']);
+    const size = fixed(width, 'x') / heads;
+    if (!Number.isInteger(size) || size === 0) {
+      throw mismatch('ERR_SHAPE', 'x', `a width that ${heads} heads divide`, `${width}`);
+    }
+    expectInt32(positions, 'positions', [rows]);
+    const [, angles] = dims(float32(fine, 'fine'), 'fine', ['positions', '2·angles']);
+    if (fixed(angles, 'fine') % 2 !== 0 || fixed(angles, 'fine') > size) {
+      const expected = `an even number of columns, at most ${size}, the size of a head`;
+      throw mismatch('ERR_SHAPE', 'fine', expected, `${angles}`);
+    }
+    const [, others] = dims(float32(coarse, 'coarse'), 'coarse', ['positions', '2·angles']);
+    if (others !== angles) {
+      throw mismatch('ERR_SHAPE', 'coarse', `${angles} columns, as fine has`, `${others}`);
+    }
+    return { shape: [rows, width], dtype: 'float32' };
+  },
+  reference([x, positions, fine, coarse], { heads }, { shape: [rows, width], data }) {
+    const size = width / heads;
+    const half = fine.shape[1] / 2;
+    const period = fine.shape[0];
+    const places = checkIndices(positions, period * coarse.shape[0], 'positions');
+    data.set(x.data);
+    for (let row = 0; row < rows; row++) {
+      const f = (places[row] % period) * 2 * half;
+      const c = Math.floor(places[row] / period) * 2 * half;
+      for (let i = 0; i < half; i++) {
+        const [fineCos, fineSin] = [fine.data[f + i], fine.data[f + half + i]];
+        const [coarseCos, coarseSin] = [coarse.data[c + i], coarse.data[c + half + i]];
+        const cosine = coarseCos * fineCos - coarseSin * fineSin;
+        const sine = coarseSin * fineCos + coarseCos * fineSin;
+        for (let a = row * width + i; a < (row + 1) * width; a += size) {
+          const b = a + half;
+          data[a] = x.data[a] * cosine - x.data[b] * sine;
+          data[b] = x.data[b] * cosine + x.data[a] * sine;
+        }
+      }
+    }
+  },
+  lower: ({ heads }) => ({ kernel: 'rope', ints: [heads], floats: [] }),
+  cost: ([x, positions, fine], { heads }, output) => ({
+    flops: output.shape[0] * fine.shape[1] * (3 * heads + 3),
+    bytes: bytesOf(x) + bytesOf(positions) + bytesOf(output),
+  }),
+});
+
+/**
+ * Rotary position embedding (Su et al. 2021) of each head of x, float32 [rows, heads·size], at positions int32 [rows], a
+ * run-time input: component i turns with component i + m by the angle p·θᵢ, for the m angles of the tables; components from
+ * 2·m on stay. Position p = F·c + f takes the sum of two angles, row f of `fine` [F, 2·m] and row c of `coarse` [C, 2·m], so
+ * that small tables are exact at large positions. A position from F·C on is ERR_INPUT. @returns float32 [rows, heads·size].
+ */
+export function rope(
+  x: Tensor,
+  positions: Tensor,
+  options: { heads: number; tables: RotaryTables },
+): Tensor {
+  checkOptions('rope', options, ['heads', 'tables']);
+  const { heads, tables } = options;
+  checkSizes('rope', { heads });
+  checkOptions('rope: tables', tables, ['fine', 'coarse']);
+  return record(rule, [x, positions, tables.fine, tables.coarse], { heads });
+}
