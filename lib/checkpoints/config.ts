@@ -69,6 +69,21 @@ export class Config {
     return this.field(name, options, isList, 'a list of strings');
   }
 
+  /** A list of strings, or one alone. */
+  stringOrList(name: string, options: FieldOptions<readonly string[]> = {}): readonly string[] {
+    const isString = typeof ownField(this.fields, name) === 'string';
+    return isString ? [this.string(name)] : this.stringList(name, options);
+  }
+
+  /** The fields of an object inside; undefined where it is absent or null. Throws ERR_CONFIG where it is something else. */
+  section(name: string): Config | undefined {
+    const value = ownField(this.fields, name);
+    if (value === undefined) return undefined;
+    const where = `${this.file}: ${name}`;
+    if (!isFields(value)) throw mismatch('ERR_CONFIG', where, 'an object', describeJson(value));
+    return new Config(value, where);
+  }
+
   /** Whether the field is there, under any of its spellings, and not null. */
   has(name: string, aliases: readonly string[] = []): boolean {
     return this.find(name, aliases) !== undefined;

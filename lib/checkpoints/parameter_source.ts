@@ -1,5 +1,10 @@
 import { HeddleError, mismatch } from '../errors.js';
-import type { ParameterRole, ParameterSource } from '../graph/parameters.js';
+import type {
+  Initialization,
+  ParameterRole,
+  ParameterSource,
+  StoredAs,
+} from '../graph/parameters.js';
 import { State } from '../graph/state.js';
 import type { FileRange, NativeDType } from '../native.js';
 
@@ -27,7 +32,13 @@ export class CheckpointSource implements ParameterSource {
     return this.find(name) !== undefined;
   }
 
-  create(name: string, shape: readonly number[], role: ParameterRole): State {
+  create(
+    name: string,
+    shape: readonly number[],
+    role: ParameterRole,
+    _init?: Initialization,
+    stored?: StoredAs,
+  ): State {
     const range = this.find(name);
     if (!range) {
       throw new HeddleError(
@@ -39,11 +50,13 @@ export class CheckpointSource implements ParameterSource {
         },
       );
     }
-    if (String(range.dims) !== String(shape)) {
+    const expected = stored?.shape ?? shape;
+    if (String(range.dims) !== String(expected)) {
       const where = `${range.path}: ${name}`;
-      throw mismatch('ERR_SHAPE', where, `[${shape.join(', ')}]`, `[${range.dims.join(', ')}]`);
+      throw mismatch('ERR_SHAPE', where, `[${expected.join(', ')}]`, `[${range.dims.join(', ')}]`);
     }
-    return new State(name, shape, this.dtypeFor(range, role), { kind: 'file', range });
+    const part = stored ? partOf(range, shape, stored.offset) : range;
+    return new State(name, shape, this.dtypeFor(range, role), { kind: 'file', range: part });
   }
 
   private dtypeFor(range: FileRange, role: ParameterRole): NativeDType {
@@ -67,4 +80,17 @@ export class CheckpointSource implements ParameterSource {
     }
     return undefined;
   }
+}
+
+/** The elements of a tensor from `offset` on, in the shape given. */
+function partOf(range: FileRange, shape: readonly number[], offset: number): FileRange {
+  const count = (dims: readonly number[]): number =>
+    dims.reduce((product, dim) => product * dim, 1);
+  const elementBytes = range.bytes / count(range.dims);
+  return {
+    ...range,
+    dims: [...shape],
+    offset: range.offset + offset * elementBytes,
+    bytes: count(shape) * elementBytes,
+  };
 }

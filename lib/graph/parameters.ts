@@ -16,11 +16,25 @@ export type Initialization =
   | { kind: 'normal'; deviation: number }
   | { kind: 'constant'; value: number };
 
+/** Where a parameter lies in a checkpoint that holds it as part of another tensor, or in another shape. */
+export interface StoredAs {
+  /** Of the tensor in the checkpoint. */
+  readonly shape: readonly number[];
+  /** Of the parameter's first element, counted in elements. */
+  readonly offset: number;
+}
+
 /** Where parameters come from: a checkpoint's tensors by name, or random numbers. */
 export interface ParameterSource {
   has(name: string): boolean;
   /** Throws HeddleError where there is no such tensor or its shape is another. */
-  create(name: string, shape: readonly number[], role: ParameterRole, init: Initialization): State;
+  create(
+    name: string,
+    shape: readonly number[],
+    role: ParameterRole,
+    init: Initialization,
+    stored?: StoredAs,
+  ): State;
 }
 
 export interface LoadOptions {
@@ -40,11 +54,18 @@ export class Parameters {
     return this.source.has(name);
   }
 
-  get(name: string, shape: readonly number[], role: ParameterRole, init: Initialization): Tensor {
-    let entry = this.states.get(name);
+  get(
+    name: string,
+    shape: readonly number[],
+    role: ParameterRole,
+    init: Initialization,
+    stored?: StoredAs,
+  ): Tensor {
+    const key = stored ? `${name} from ${stored.offset}` : name;
+    let entry = this.states.get(key);
     if (!entry) {
-      entry = { state: this.source.create(name, shape, role, init), role };
-      this.states.set(name, entry);
+      entry = { state: this.source.create(name, shape, role, init, stored), role };
+      this.states.set(key, entry);
     } else if (entry.role !== role) {
       entry.role = 'embedding'; // used in more than one way: keep it as it is stored
     }

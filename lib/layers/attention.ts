@@ -15,13 +15,31 @@ export interface AttentionNames {
   output: string;
 }
 
+/** Names where queries, keys and values are one projection, in this order. */
+export interface FusedAttentionNames {
+  queryKeyValue: string;
+  output: string;
+}
+
 export interface MultiHeadAttentionOptions extends LayerOptions {
   dModel: number;
   numHeads: number;
   /** Heads of keys and values, for grouped-query attention; default: `numHeads`. */
   numKeyHeads?: number;
   bias?: boolean;
-  names?: AttentionNames;
+  names?: AttentionNames | FusedAttentionNames;
+}
+
+/** How a call of self-attention differs from the plain one. */
+export interface SelfAttentionOptions {
+  bias?: AttentionOptions['bias'] | undefined;
+  observe?: ((call: AttentionCall) => void) | undefined;
+}
+
+/** What a layer of an encoder needs of its attention. */
+export interface SelfAttention {
+  /** x: float32 [rows, dModel]. @returns the same shape. */
+  forward(x: Tensor, sequences: Sequences, options?: SelfAttentionOptions): Tensor;
 }
 
 /** What a layer computed on the way to its result, for those who want to look inside. */
@@ -35,7 +53,7 @@ export interface AttentionCall {
  * Multi-head attention (Vaswani et al. 2017, section 3.2.2): projections to queries, keys and values, scaled
  * dot-product attention in each head, and a projection of the concatenated heads.
  */
-export class MultiHeadAttention extends Layer {
+export class MultiHeadAttention extends Layer implements SelfAttention {
   private readonly numHeads: number;
   private readonly numKeyHeads: number;
   private readonly query: Linear;
@@ -61,15 +79,23 @@ export class MultiHeadAttention extends Layer {
     this.numHeads = numHeads;
     this.numKeyHeads = numKeyHeads;
     const keyWidth = (dModel / numHeads) * numKeyHeads;
-    this.query = new Linear(dModel, dModel, { bias, scope: scope.at(names.query) });
-    this.key = new Linear(dModel, keyWidth, { bias, scope: scope.at(names.key) });
-    this.value = new Linear(dModel, keyWidth, { bias, scope: scope.at(names.value) });
+    const projection = (name: keyof AttentionNames, width: number, first: number): Linear => {
+      if (!('queryKeyValue' in names)) {
+        return new Linear(dModel, width, { bias, scope: scope.at(names[name]) });
+      }
+      const part = { first, of: dModel + 2 * keyWidth };
+      return new Linear(dModel, width, { bias, scope: scope.at(names.queryKeyValue), part });
+    };
+    this.query = projection('query', dModel, 0);
+    this.key = projection('key', keyWidth, dModel);
+    this.value = projection('value', keyWidth, dModel + keyWidth);
     this.output = new Linear(dModel, dModel, { bias, scope: scope.at(names.output) });
   }
 
   /**
    * @param x queries, float32 [rows, dModel]. @param sequences of x.
    * @param options.memory where keys and values come from, if not from x: the encoder's output.
+   * @param options.rotate turns queries and keys by their positions. @param options.window positions seen before and after.
    * @returns float32 [rows, dModel].
    */
   forward(
@@ -78,16 +104,17 @@ export class MultiHeadAttention extends Layer {
     options: {
       memory?: { hidden: Tensor; sequences: Sequences } | undefined;
       causal?: boolean;
-      bias?: AttentionOptions['bias'] | undefined;
-      observe?: ((call: AttentionCall) => void) | undefined;
-    } = {},
+      rotate?: ((x: Tensor, heads: number) => Tensor) | undefined;
+      window?: { left: number; right: number } | undefined;
+    } & SelfAttentionOptions = {},
   ): Tensor {
-    checkOptions('MultiHeadAttention.forward', options, ['memory', 'causal', 'bias', 'observe']);
-    const { memory, causal = false, bias, observe } = options;
+    const known = ['memory', 'causal', 'rotate', 'window', 'bias', 'observe'] as const;
+    checkOptions('MultiHeadAttention.forward', options, known);
+    const { memory, causal = false, rotate = (rows) => rows, window, bias, observe } = options;
     const source = memory?.hidden ?? x;
     const keySequences = memory?.sequences ?? sequences;
-    const q = this.query.forward(x);
-    const k = this.key.forward(source);
+    const q = rotate(this.query.forward(x), this.numHeads);
+    const k = rotate(this.key.forward(source), this.numKeyHeads);
     const v = this.value.forward(source);
     const attend: AttentionOptions = {
       heads: this.numHeads,
@@ -97,11 +124,20 @@ export class MultiHeadAttention extends Layer {
       positions: sequences.positions,
       keyPositions: keySequences.keyPositions ?? keySequences.positions,
       causal,
-      ...(keySequences.keyPositions ? { window: { right: unseen / 2 } } : {}),
+      ...seenWindow(keySequences, window),
       ...(bias ? { bias } : {}),
     };
     observe?.({ q, k, options: attend });
     const mixed = inLayer(this.scope.path, () => attention(q, k, v, attend));
     return this.output.forward(mixed);
   }
+}
+
+/** The window of attention to these keys, which those that must not be seen lie outside of. */
+export function seenWindow(
+  { keyPositions }: Sequences,
+  window?: { left: number; right: number },
+): Pick<AttentionOptions, 'window'> {
+  if (window) return { window };
+  return keyPositions ? { window: { right: unseen / 2 } } : {};
 }

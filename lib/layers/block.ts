@@ -1,7 +1,12 @@
 import { checkSizes } from '../graph/options.js';
 import type { Tensor } from '../graph/tensor.js';
-import { type Activation, type AttentionOptions, add } from '../ops/index.js';
-import { type AttentionCall, type AttentionNames, MultiHeadAttention } from './attention.js';
+import { type Activation, add } from '../ops/index.js';
+import {
+  type AttentionNames,
+  MultiHeadAttention,
+  type SelfAttention,
+  type SelfAttentionOptions,
+} from './attention.js';
 import { FeedForward } from './feed_forward.js';
 import { Layer } from './layer.js';
 import { LayerNorm } from './norm.js';
@@ -27,6 +32,8 @@ export interface BlockOptions extends LayerOptions {
 
 export interface EncoderLayerOptions extends BlockOptions {
   names?: EncoderLayerNames;
+  /** Another kind of attention; default: `MultiHeadAttention`. */
+  attention?: SelfAttention;
 }
 
 const blockOptions = [
@@ -62,19 +69,20 @@ function residual(
 
 /** Self-attention and feed-forward, each with a residual connection and a norm (Vaswani et al. 2017, section 3.1). */
 export class EncoderLayer extends Layer {
-  private readonly attention: MultiHeadAttention;
+  private readonly attention: SelfAttention;
   private readonly attentionNorm: LayerNorm;
   private readonly feedForward: FeedForward;
   private readonly feedForwardNorm: LayerNorm;
   private readonly normFirst: boolean;
 
   constructor(options: EncoderLayerOptions) {
-    super('EncoderLayer', options, [...blockOptions, 'names']);
+    super('EncoderLayer', options, [...blockOptions, 'names', 'attention']);
     const { dModel, numHeads, dFeedForward, activation = 'relu' } = options;
     const { normFirst = false, epsilon = 1e-5, names = torchEncoderNames } = options;
     const { scope } = this;
     this.normFirst = normFirst;
-    this.attention = new MultiHeadAttention({ dModel, numHeads, names, scope });
+    this.attention =
+      options.attention ?? new MultiHeadAttention({ dModel, numHeads, names, scope });
     this.attentionNorm = new LayerNorm(dModel, { epsilon, scope: scope.at(names.attentionNorm) });
     this.feedForward = new FeedForward({ dModel, dFeedForward, activation, names, scope });
     this.feedForwardNorm = new LayerNorm(dModel, {
@@ -84,14 +92,7 @@ export class EncoderLayer extends Layer {
   }
 
   /** x: float32 [rows, dModel]. `observe` is told what the attention is computed from. */
-  forward(
-    x: Tensor,
-    sequences: Sequences,
-    options: {
-      bias?: AttentionOptions['bias'] | undefined;
-      observe?: ((call: AttentionCall) => void) | undefined;
-    } = {},
-  ): Tensor {
+  forward(x: Tensor, sequences: Sequences, options: SelfAttentionOptions = {}): Tensor {
     const attended = residual(x, this.attentionNorm, this.normFirst, (h) =>
       this.attention.forward(h, sequences, options),
     );

@@ -1,6 +1,6 @@
 import { checkSizes } from '../graph/options.js';
 import type { Tensor } from '../graph/tensor.js';
-import { type Activation, activation } from '../ops/index.js';
+import { type Activation, activation, multiply } from '../ops/index.js';
 import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import type { LayerOptions } from './scope.js';
@@ -35,5 +35,47 @@ export class FeedForward extends Layer {
   /** x: float32 [rows, dModel]. */
   forward(x: Tensor): Tensor {
     return this.down.forward(activation(this.up.forward(x), this.activation));
+  }
+}
+
+export interface GatedFeedForwardOptions extends LayerOptions {
+  dModel: number;
+  dFeedForward: number;
+  activation: Activation;
+  bias?: boolean;
+  /** `upAndGate` is one projection to both, in this order. */
+  names: { upAndGate: string; down: string };
+}
+
+/** Feed-forward network with a gate, (f(x·W₁ + b₁) ⊙ (x·V + c))·W₂ + b₂ (Shazeer 2020, "GLU Variants Improve Transformer"). */
+export class GatedFeedForward extends Layer {
+  private readonly up: Linear;
+  private readonly gate: Linear;
+  private readonly down: Linear;
+  private readonly activation: Activation;
+
+  constructor(options: GatedFeedForwardOptions) {
+    const known = ['dModel', 'dFeedForward', 'activation', 'bias', 'names'];
+    super('GatedFeedForward', options, known);
+    const { dModel, dFeedForward, bias = true, names } = options;
+    checkSizes('GatedFeedForward', { dModel, dFeedForward });
+    this.activation = options.activation;
+    const half = (first: number): Linear => {
+      const part = { first, of: 2 * dFeedForward };
+      return new Linear(dModel, dFeedForward, {
+        bias,
+        scope: this.scope.at(names.upAndGate),
+        part,
+      });
+    };
+    this.up = half(0);
+    this.gate = half(dFeedForward);
+    this.down = new Linear(dFeedForward, dModel, { bias, scope: this.scope.at(names.down) });
+  }
+
+  /** x: float32 [rows, dModel]. */
+  forward(x: Tensor): Tensor {
+    const up = activation(this.up.forward(x), this.activation);
+    return this.down.forward(multiply(up, this.gate.forward(x)));
   }
 }

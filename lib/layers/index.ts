@@ -14,6 +14,7 @@ export { Layer } from './layer.js';
 export { Linear } from './linear.js';
 export { LayerNorm, RmsNorm } from './norm.js';
 export { LearnedPositions, SinusoidalPositions } from './positional_encoding.js';
+export { RotaryPositions, type RotaryPositionsOptions, rotaryFrequencies } from './rotary.js';
 export { type LayerOptions, Scope } from './scope.js';
 export { type PackedIds, pack, type Sequences } from './sequence.js';
 export {

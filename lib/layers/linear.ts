@@ -1,27 +1,50 @@
 import { checkSizes } from '../graph/options.js';
+import type { ParameterRole } from '../graph/parameters.js';
 import { inLayer, type Tensor } from '../graph/tensor.js';
 import { linear } from '../ops/index.js';
 import { Layer } from './layer.js';
 import type { LayerOptions } from './scope.js';
+
+/** Which rows of a larger projection a checkpoint stores a layer as, such as the keys in one tensor for q, k and v. */
+export interface ProjectionPart {
+  /** Its first output. */
+  first: number;
+  /** Outputs of the whole. */
+  of: number;
+}
 
 /** y = x·Wᵀ + b. x: float32 [rows, inputs] → [rows, outputs]. Parameters: `weight` [outputs, inputs], `bias` [outputs]. */
 export class Linear extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
 
-  /** @param options.weight a weight shared with another layer, such as tied embeddings. */
+  /**
+   * @param options.weight a weight shared with another layer, such as tied embeddings.
+   * @param options.part where the checkpoint has the layer in one tensor with others.
+   */
   constructor(
     readonly inputs: number,
     readonly outputs: number,
-    options: LayerOptions & { bias?: boolean; weight?: Tensor } = {},
+    options: LayerOptions & {
+      bias?: boolean;
+      weight?: Tensor;
+      part?: ProjectionPart | undefined;
+    } = {},
   ) {
-    super('Linear', options, ['bias', 'weight']);
+    super('Linear', options, ['bias', 'weight', 'part']);
     checkSizes('Linear', { inputs, outputs });
-    const { bias = true, weight } = options;
+    const { bias = true, weight, part } = options;
     // Bounds of torch.nn.Linear: He et al. 2015 with a = √5, which is 1 / √inputs.
     const init = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) } as const;
-    this.weight = weight ?? this.scope.parameter('weight', [outputs, inputs], 'linear', init);
-    this.bias = bias ? this.scope.parameter('bias', [outputs], 'vector', init) : undefined;
+    const parameter = (name: string, row: readonly number[], role: ParameterRole): Tensor => {
+      const stored = part && {
+        shape: [part.of, ...row],
+        offset: row.reduce((size, dim) => size * dim, part.first),
+      };
+      return this.scope.parameter(name, [outputs, ...row], role, init, stored);
+    };
+    this.weight = weight ?? parameter('weight', [inputs], 'linear');
+    this.bias = bias ? parameter('bias', [], 'vector') : undefined;
   }
 
   forward(x: Tensor): Tensor {

@@ -4,21 +4,23 @@ import { layerNorm, rmsNorm } from '../ops/index.js';
 import { Layer } from './layer.js';
 import type { LayerOptions } from './scope.js';
 
-/** Layer normalisation over the features. Parameters: `weight` and `bias` [width]. */
+/** Layer normalisation over the features. Parameters: `weight` and, unless left out, `bias` [width]. */
 export class LayerNorm extends Layer {
   private readonly gamma: Tensor;
-  private readonly beta: Tensor;
+  private readonly beta: Tensor | undefined;
   private readonly epsilon: number;
 
   constructor(
     readonly width: number,
-    options: LayerOptions & { epsilon?: number } = {},
+    options: LayerOptions & { epsilon?: number; bias?: boolean } = {},
   ) {
-    super('LayerNorm', options, ['epsilon']);
+    super('LayerNorm', options, ['epsilon', 'bias']);
     checkSizes('LayerNorm', { width });
     this.epsilon = options.epsilon ?? 1e-5;
     this.gamma = this.scope.parameter('weight', [width], 'vector', { kind: 'constant', value: 1 });
-    this.beta = this.scope.parameter('bias', [width], 'vector', { kind: 'constant', value: 0 });
+    const zero = { kind: 'constant', value: 0 } as const;
+    this.beta =
+      (options.bias ?? true) ? this.scope.parameter('bias', [width], 'vector', zero) : undefined;
   }
 
   /** x: float32 [rows, width]. */

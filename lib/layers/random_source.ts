@@ -1,4 +1,4 @@
-import type { Initialization, ParameterSource } from '../graph/parameters.js';
+import type { Initialization, ParameterSource, StoredAs } from '../graph/parameters.js';
 import { State } from '../graph/state.js';
 
 /**
@@ -12,9 +12,15 @@ export class RandomSource implements ParameterSource {
     return true;
   }
 
-  create(name: string, shape: readonly number[], _role: unknown, init: Initialization): State {
+  create(
+    name: string,
+    shape: readonly number[],
+    _role: unknown,
+    init: Initialization,
+    stored?: StoredAs,
+  ): State {
     const data = new Float32Array(shape.reduce((product, dim) => product * dim, 1));
-    fill(data, init, this.seed, hash(name));
+    fill(data, init, this.seed, hash(stored ? `${name} from ${stored.offset}` : name));
     return new State(name, shape, 'float32', { kind: 'data', data });
   }
 }

@@ -1,4 +1,9 @@
-import { type Initialization, type ParameterRole, Parameters } from '../graph/parameters.js';
+import {
+  type Initialization,
+  type ParameterRole,
+  Parameters,
+  type StoredAs,
+} from '../graph/parameters.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Compute } from '../ops/index.js';
 import { RandomSource } from './random_source.js';
@@ -34,13 +39,15 @@ export class Scope {
     return this.parameters.has(this.nameOf(name));
   }
 
+  /** @param stored where the checkpoint holds it as part of another tensor, or in another shape. */
   parameter(
     name: string,
     shape: readonly number[],
     role: ParameterRole,
     init: Initialization,
+    stored?: StoredAs,
   ): Tensor {
-    return this.parameters.get(this.nameOf(name), shape, role, init);
+    return this.parameters.get(this.nameOf(name), shape, role, init, stored);
   }
 
   /** A constant table beside the parameters; see `Parameters.buffer`. */

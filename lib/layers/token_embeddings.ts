@@ -2,6 +2,7 @@ import { inLayer, type Tensor } from '../graph/tensor.js';
 import { add } from '../ops/index.js';
 import { Embedding } from './embedding.js';
 import { Layer } from './layer.js';
+import { Linear } from './linear.js';
 import { LayerNorm } from './norm.js';
 import type { LayerOptions } from './scope.js';
 
@@ -10,12 +11,16 @@ export interface TokenEmbeddingsNames {
   positions: string;
   types: string;
   norm: string;
+  projection?: string;
 }
 
 export interface TokenEmbeddingsOptions extends LayerOptions {
   vocabSize: number;
   dModel: number;
-  maxPositions: number;
+  /** Width of the tables, which a projection without bias then brings to `dModel`; default: `dModel`. */
+  width?: number | undefined;
+  /** Entries of the table of positions; left out: there is none. */
+  maxPositions?: number | undefined;
   /** Entries of the table of token types; left out: there is none. */
   typeVocabSize?: number | undefined;
   epsilon?: number;
@@ -29,22 +34,30 @@ export interface TokenIds {
   readonly positionIds: Tensor;
 }
 
-/** Word, type and position embeddings, added and normalised (Devlin et al. 2019, figure 2). */
+/** Word, type and position embeddings, added, perhaps projected, and normalised (Devlin et al. 2019, figure 2). */
 export class TokenEmbeddings extends Layer {
   private readonly words: Embedding;
   private readonly types: Embedding | undefined;
-  private readonly positions: Embedding;
+  private readonly positions: Embedding | undefined;
+  private readonly projection: Linear | undefined;
   private readonly norm: LayerNorm;
 
   constructor(options: TokenEmbeddingsOptions) {
-    const known = ['vocabSize', 'dModel', 'maxPositions', 'typeVocabSize', 'epsilon', 'names'];
-    super('TokenEmbeddings', options, known);
+    const sizes = ['vocabSize', 'dModel', 'width', 'maxPositions', 'typeVocabSize'];
+    super('TokenEmbeddings', options, [...sizes, 'epsilon', 'names']);
     const { vocabSize, dModel, maxPositions, typeVocabSize, epsilon = 1e-12, names } = options;
+    const { width = dModel } = options;
     const table = (entries: number, name: string): Embedding =>
-      new Embedding(entries, dModel, { scope: this.scope.at(name) });
+      new Embedding(entries, width, { scope: this.scope.at(name) });
+    const optional = (entries: number | undefined, name: string): Embedding | undefined =>
+      entries === undefined ? undefined : table(entries, name);
     this.words = table(vocabSize, names.words);
-    this.types = typeVocabSize === undefined ? undefined : table(typeVocabSize, names.types);
-    this.positions = table(maxPositions, names.positions);
+    this.types = optional(typeVocabSize, names.types);
+    this.positions = optional(maxPositions, names.positions);
+    if (width !== dModel) {
+      const scope = this.scope.at(names.projection ?? 'projection');
+      this.projection = new Linear(width, dModel, { bias: false, scope });
+    }
     this.norm = new LayerNorm(dModel, { epsilon, scope: this.scope.at(names.norm) });
   }
 
@@ -53,7 +66,8 @@ export class TokenEmbeddings extends Layer {
     return inLayer(this.scope.path, () => {
       const words = this.words.forward(ids);
       const tokens = this.types ? add(words, this.types.forward(typeIds)) : words;
-      return this.norm.forward(add(tokens, this.positions.forward(positionIds)));
+      const placed = this.positions ? add(tokens, this.positions.forward(positionIds)) : tokens;
+      return this.norm.forward(this.projection?.forward(placed) ?? placed);
     });
   }
 }

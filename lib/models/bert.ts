@@ -1,16 +1,20 @@
 import { HeddleError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import type { EncoderLayerNames } from '../layers/block.js';
 import { Embedding } from '../layers/embedding.js';
 import type { Scope } from '../layers/scope.js';
-import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
+import type { EncoderTop } from './encoder.js';
+import { family, tokenHeads } from './family.js';
 import {
   FirstTokenPooler,
+  HeadTransform,
   MaskedLmHead,
+  MultipleChoice,
   SequenceClassifier,
-  TokenClassifier,
   vocabularyProjection,
 } from './heads.js';
 import { encoderFields, type ModelConfig } from './model_config.js';
+import { PostNormEncoder, type PostNormNames } from './post_norm_encoder.js';
 
 export function bertConfig(config: ModelConfig) {
   const kind = config.string('position_embedding_type', { default: 'absolute' });
@@ -28,70 +32,76 @@ export function bertConfig(config: ModelConfig) {
 }
 export type BertConfig = ReturnType<typeof bertConfig>;
 
-const names: EncoderNames = {
-  stack: 'encoder.layer',
-  layer: {
-    query: 'attention.self.query',
-    key: 'attention.self.key',
-    value: 'attention.self.value',
-    output: 'attention.output.dense',
-    attentionNorm: 'attention.output.LayerNorm',
-    up: 'intermediate.dense',
-    down: 'output.dense',
-    feedForwardNorm: 'output.LayerNorm',
-  },
+/** BERT's names of a layer's parts, which most families share. */
+export const bertLayerNames: EncoderLayerNames = {
+  query: 'attention.self.query',
+  key: 'attention.self.key',
+  value: 'attention.self.value',
+  output: 'attention.output.dense',
+  attentionNorm: 'attention.output.LayerNorm',
+  up: 'intermediate.dense',
+  down: 'output.dense',
+  feedForwardNorm: 'output.LayerNorm',
+};
+
+export const bertNames: PostNormNames = {
+  layerAt: (i) => `encoder.layer.${i}`,
+  layer: bertLayerNames,
 };
 
 /** Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding". */
-export class Bert extends Encoder {
-  constructor(config: BertConfig, scope: Scope, parts: EncoderTop = {}) {
-    super(config, names, scope, parts);
+export class Bert extends PostNormEncoder {
+  constructor(config: BertConfig, scope: Scope, top: EncoderTop) {
+    super(config, bertNames, scope, top);
   }
 }
 
-const pooler = (config: BertConfig, scope: Scope): FirstTokenPooler =>
-  new FirstTokenPooler(config.hiddenSize, 'tanh', scope.at('bert.pooler.dense'));
+/** BERT's pooler at `scope`. */
+export const tanhPooler = (config: { hiddenSize: number }, scope: Scope): FirstTokenPooler =>
+  new FirstTokenPooler(config.hiddenSize, 'tanh', scope);
 
-export function bertModel(source: ModelConfig, scope: Scope): Encoder {
-  const config = bertConfig(source);
-  const hasPooler = scope.has('bert.pooler.dense.weight');
-  return new Bert(config, scope.at('bert'), hasPooler ? { pooler: pooler(config, scope) } : {});
-}
+/** The pooler of a base model, which some checkpoints lack. */
+export const poolerIfThere = (config: { hiddenSize: number }, scope: Scope): EncoderTop =>
+  scope.has('weight') ? { pooler: tanhPooler(config, scope) } : {};
 
-export function bertForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
-  const config = bertConfig(source);
-  const { vocabSize, hiddenSize, activation, epsilon } = config;
-  const words = scope.at('bert.embeddings.word_embeddings');
+/** The word embeddings, which a tied output projection shares. */
+export const wordTable = (scope: Scope, vocabSize: number, width: number): Tensor =>
+  new Embedding(vocabSize, width, { scope }).weight;
+
+function maskedLm(config: BertConfig, scope: Scope): EncoderTop {
+  const { vocabSize, hiddenSize, activation, epsilon, tied } = config;
   const predictions = scope.at('cls.predictions');
+  const words = scope.at('bert.embeddings.word_embeddings');
   const decoder = vocabularyProjection({
     vocabSize,
-    hiddenSize,
-    tied: config.tied ? wordTable(words, config) : undefined,
+    width: hiddenSize,
+    tied: tied ? wordTable(words, vocabSize, hiddenSize) : undefined,
     scope: predictions,
     decoder: predictions.at('decoder'),
   });
   const dense = predictions.at('transform.dense');
   const norm = predictions.at('transform.LayerNorm');
-  const head = new MaskedLmHead({ hiddenSize, activation, epsilon, dense, norm, decoder });
-  return new Bert(config, scope.at('bert'), { head });
+  const transform = new HeadTransform({ hiddenSize, activation, epsilon, dense, norm });
+  return { head: new MaskedLmHead(transform, decoder) };
 }
 
-/** The word embeddings, which a tied output projection shares. */
-export const wordTable = (
-  scope: Scope,
-  config: { vocabSize: number; hiddenSize: number },
-): Tensor => new Embedding(config.vocabSize, config.hiddenSize, { scope }).weight;
-
-export function bertForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = bertConfig(source);
-  const { hiddenSize, labels } = config;
-  const classifier = scope.at('classifier');
-  const head = new SequenceClassifier(pooler(config, scope), hiddenSize, labels, classifier);
-  return new Bert(config, scope.at('bert'), { head });
-}
-
-export function bertForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = bertConfig(source);
-  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
-  return new Bert(config, scope.at('bert'), { head });
-}
+export const bert = family({
+  config: bertConfig,
+  encoder: (config, scope, top) => new Bert(config, scope.at('bert'), top),
+  heads: {
+    base: (config, scope) => poolerIfThere(config, scope.at('bert.pooler.dense')),
+    maskedLm,
+    // Of its two heads the one for words; what says whether a sentence follows another is left out.
+    preTraining: maskedLm,
+    sequenceClassification: (config, scope) => {
+      const pooler = tanhPooler(config, scope.at('bert.pooler.dense'));
+      const { hiddenSize, labels } = config;
+      return { head: new SequenceClassifier(pooler, hiddenSize, labels, scope.at('classifier')) };
+    },
+    ...tokenHeads,
+    multipleChoice: (config, scope) => {
+      const pooler = tanhPooler(config, scope.at('bert.pooler.dense'));
+      return { head: new MultipleChoice(pooler, config.hiddenSize, scope.at('classifier')) };
+    },
+  },
+});

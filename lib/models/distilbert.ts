@@ -1,14 +1,17 @@
 import type { Scope } from '../layers/scope.js';
 import { wordTable } from './bert.js';
-import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
+import type { EncoderTop } from './encoder.js';
+import { family, tokenHeads } from './family.js';
 import {
   FirstTokenPooler,
+  HeadTransform,
   MaskedLmHead,
+  MultipleChoice,
   SequenceClassifier,
-  TokenClassifier,
   vocabularyProjection,
 } from './heads.js';
 import { activationOf, type ModelConfig } from './model_config.js';
+import { PostNormEncoder, type PostNormNames } from './post_norm_encoder.js';
 
 function distilBertConfig(config: ModelConfig) {
   return {
@@ -29,8 +32,8 @@ function distilBertConfig(config: ModelConfig) {
 }
 type DistilBertConfig = ReturnType<typeof distilBertConfig>;
 
-const names: EncoderNames = {
-  stack: 'transformer.layer',
+const names: PostNormNames = {
+  layerAt: (i) => `transformer.layer.${i}`,
   layer: {
     query: 'attention.q_lin',
     key: 'attention.k_lin',
@@ -44,43 +47,47 @@ const names: EncoderNames = {
 };
 
 /** Sanh et al. 2019, "DistilBERT, a distilled version of BERT": no token types, no pooler. */
-export class DistilBert extends Encoder {
-  constructor(config: DistilBertConfig, scope: Scope, parts: EncoderTop = {}) {
-    super(config, names, scope, parts);
+export class DistilBert extends PostNormEncoder {
+  constructor(config: DistilBertConfig, scope: Scope, top: EncoderTop) {
+    super(config, names, scope, top);
   }
 }
 
-export const distilBertModel = (source: ModelConfig, scope: Scope): Encoder =>
-  new DistilBert(distilBertConfig(source), scope.at('distilbert'));
-
-export function distilBertForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
-  const config = distilBertConfig(source);
-  const { vocabSize, hiddenSize, activation, epsilon } = config;
+function maskedLm(config: DistilBertConfig, scope: Scope): EncoderTop {
+  const { vocabSize, hiddenSize, activation, epsilon, tied } = config;
   const projector = scope.at('vocab_projector');
   const words = scope.at('distilbert.embeddings.word_embeddings');
   const decoder = vocabularyProjection({
     vocabSize,
-    hiddenSize,
-    tied: config.tied ? wordTable(words, config) : undefined,
+    width: hiddenSize,
+    tied: tied ? wordTable(words, vocabSize, hiddenSize) : undefined,
     scope: projector,
     decoder: projector,
   });
   const dense = scope.at('vocab_transform');
   const norm = scope.at('vocab_layer_norm');
-  const head = new MaskedLmHead({ hiddenSize, activation, epsilon, dense, norm, decoder });
-  return new DistilBert(config, scope.at('distilbert'), { head });
+  const transform = new HeadTransform({ hiddenSize, activation, epsilon, dense, norm });
+  return { head: new MaskedLmHead(transform, decoder) };
 }
 
-export function distilBertForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = distilBertConfig(source);
-  const { hiddenSize, labels } = config;
-  const pooler = new FirstTokenPooler(hiddenSize, 'relu', scope.at('pre_classifier'));
-  const head = new SequenceClassifier(pooler, hiddenSize, labels, scope.at('classifier'));
-  return new DistilBert(config, scope.at('distilbert'), { head });
-}
+const pooler = (config: DistilBertConfig, scope: Scope): FirstTokenPooler =>
+  new FirstTokenPooler(config.hiddenSize, 'relu', scope.at('pre_classifier'));
 
-export function distilBertForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = distilBertConfig(source);
-  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
-  return new DistilBert(config, scope.at('distilbert'), { head });
-}
+export const distilbert = family({
+  config: distilBertConfig,
+  encoder: (config, scope, top) => new DistilBert(config, scope.at('distilbert'), top),
+  heads: {
+    base: () => ({}),
+    maskedLm,
+    sequenceClassification: (config, scope) => {
+      const { hiddenSize, labels } = config;
+      const output = scope.at('classifier');
+      return { head: new SequenceClassifier(pooler(config, scope), hiddenSize, labels, output) };
+    },
+    ...tokenHeads,
+    multipleChoice: (config, scope) => {
+      const output = scope.at('classifier');
+      return { head: new MultipleChoice(pooler(config, scope), config.hiddenSize, output) };
+    },
+  },
+});

@@ -1,11 +1,10 @@
-import type { Dim } from '../graph/shape.js';
+import type { Feeds } from '../graph/run.js';
+import type { Dim, SymbolicDim } from '../graph/shape.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { AttentionCall } from '../layers/attention.js';
-import { type EncoderLayer, type EncoderLayerNames, encoderStack } from '../layers/block.js';
-import type { Scope } from '../layers/scope.js';
 import type { PackedIds } from '../layers/sequence.js';
-import { TokenEmbeddings } from '../layers/token_embeddings.js';
-import { type Activation, type AttentionOptions, attentionWeights } from '../ops/index.js';
+import { attentionWeights } from '../ops/index.js';
+import type { PackedBatch } from './encoder_inputs.js';
 
 /** What an encoder reads: packed ids beside what each row carries along. All int32. */
 export interface EncoderBatch extends PackedIds {
@@ -18,99 +17,81 @@ export interface EncoderBatch extends PackedIds {
   readonly pairOffsets: Tensor;
 }
 
-/** One value of an encoder: for each row, each sequence, or each pair of rows in a sequence and each head. */
+/**
+ * What an output has a vector for: each row, each sequence, or each pair of rows in a sequence and head; or one number for
+ * each row (`score`) or for each choice of a question (`choice`).
+ */
+export type Per = 'row' | 'sequence' | 'pair' | 'score' | 'choice';
+
 export interface EncoderOutput {
   readonly tensor: Tensor;
-  readonly per: 'row' | 'sequence' | 'pair';
+  readonly per: Per;
+  /** It reads each sequence's first column, even where that is masked. */
+  readonly readsFirst?: boolean;
 }
 
-/** What turns the last hidden state into logits. */
+/** What turns the last hidden state into the outputs of a task. */
 export interface Head {
-  readonly per: 'row' | 'sequence';
+  /** What `forward` gives, by name: `logits` mostly. */
+  readonly outputs: Readonly<Record<string, Per>>;
+  /** It reads each sequence's first column, even where that is masked. */
+  readonly readsFirst: boolean;
+  forward(hidden: Tensor, batch: EncoderBatch): Record<string, Tensor>;
+}
+
+/** What makes one vector of a sequence: [rows, width] → [sequences, width]. */
+export interface Pooler {
+  readonly readsFirst: boolean;
   forward(hidden: Tensor, batch: EncoderBatch): Tensor;
-}
-
-/** Sizes that inputs are checked against. */
-export interface EncoderLimits {
-  readonly vocabSize: number;
-  /** Entries of the position table. */
-  readonly positions: number;
-  readonly typeVocabSize: number;
-}
-
-/** What the encoders of all families are made from. */
-export interface EncoderConfig {
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly numLayers: number;
-  readonly numHeads: number;
-  readonly intermediateSize: number;
-  readonly activation: Activation;
-  readonly epsilon: number;
-  readonly maxPositions: number;
-  /** Left out: the family has no token types, and any are taken. */
-  readonly typeVocabSize?: number;
-}
-
-/** How a family's checkpoints name the layers. */
-export interface EncoderNames {
-  /** Parent of the numbered layers. */
-  readonly stack: string;
-  readonly layer: EncoderLayerNames;
 }
 
 /** What some checkpoints have on top of the layers. */
 export interface EncoderTop {
   readonly head?: Head | undefined;
-  readonly pooler?: Head | undefined;
+  readonly pooler?: Pooler | undefined;
 }
 
-const embeddingNames = {
-  words: 'word_embeddings',
-  positions: 'position_embeddings',
-  types: 'token_type_embeddings',
-  norm: 'LayerNorm',
-};
+/** Sizes that inputs are checked against. */
+export interface EncoderLimits {
+  readonly vocabSize: number;
+  /** Positions that the model has. */
+  readonly positions: number;
+  /** Infinity where the family has no token types, and any are taken. */
+  readonly typeVocabSize: number;
+}
 
-/** An encoder: embeddings, a stack of layers, perhaps a pooler or a head. Families differ in names and positions. */
+/** One layer of the stack. `observe` is told what its attention is computed from. */
+export interface StackedLayer {
+  forward(
+    hidden: Tensor,
+    batch: EncoderBatch,
+    options: { observe: (call: AttentionCall) => void },
+  ): Tensor;
+}
+
+/** Inputs of a run beside those that every encoder reads, and the sizes of their symbols. */
+export interface ExtraFeeds {
+  readonly feeds: Feeds;
+  readonly sizes: readonly [SymbolicDim, number][];
+}
+
+/** An encoder: embeddings, a stack of layers, perhaps a pooler or a head. */
 export abstract class Encoder {
-  readonly limits: EncoderLimits;
-  readonly hiddenSize: number;
-  private readonly embeddings: TokenEmbeddings;
-  private readonly layers: readonly EncoderLayer[];
-  private readonly head: Head | undefined;
-  private readonly pooler: Head | undefined;
+  /** @param hiddenSize width of the hidden states. */
+  constructor(
+    readonly limits: EncoderLimits,
+    readonly hiddenSize: number,
+    private readonly top: EncoderTop,
+  ) {}
 
-  /** @param scope of the model without its head, such as `bert`. */
-  constructor(config: EncoderConfig, names: EncoderNames, scope: Scope, parts: EncoderTop = {}) {
-    const { vocabSize, hiddenSize, maxPositions, typeVocabSize, epsilon } = config;
-    this.limits = { vocabSize, positions: maxPositions, typeVocabSize: typeVocabSize ?? Infinity };
-    this.hiddenSize = hiddenSize;
-    this.embeddings = new TokenEmbeddings({
-      vocabSize,
-      dModel: hiddenSize,
-      maxPositions,
-      typeVocabSize,
-      epsilon,
-      names: embeddingNames,
-      scope: scope.at('embeddings'),
-    });
-    const layer = {
-      dModel: hiddenSize,
-      numHeads: config.numHeads,
-      dFeedForward: config.intermediateSize,
-      activation: config.activation,
-      epsilon,
-      names: names.layer,
-    };
-    this.layers = encoderStack(config.numLayers, layer, (i) => scope.at(`${names.stack}.${i}`));
-    this.head = parts.head;
-    this.pooler = parts.pooler;
-  }
+  protected abstract readonly layers: readonly StackedLayer[];
 
-  /** A bias that all layers add to their scores. */
-  protected attentionBias(): AttentionOptions['bias'] | undefined {
-    return undefined;
+  /** The tokens' vectors before the first layer, float32 [rows, hiddenSize]. */
+  protected abstract embed(batch: EncoderBatch): Tensor;
+
+  /** What follows the last layer. */
+  protected finish(hidden: Tensor): Tensor {
+    return hidden;
   }
 
   /** Positions of a padded row of ids when the caller gives none, as the family's Hugging Face class counts them. */
@@ -118,15 +99,25 @@ export abstract class Encoder {
     return ids.map((_, column) => column);
   }
 
-  /** The most tokens of one text: those that the position table has room for. */
+  /** What the inputs of this family alone are in a run. */
+  extraFeeds(_batch: PackedBatch): ExtraFeeds {
+    return { feeds: {}, sizes: [] };
+  }
+
+  /** The most tokens of one text: those that there are positions for. */
   get maxLength(): number {
     const [first] = this.positionIds([this.limits.vocabSize - 1]);
     return this.limits.positions - first;
   }
 
-  /** Where `forward` finds its result by default. */
-  get defaultOutput(): string {
-    return this.head ? 'logits' : 'lastHiddenState';
+  /** Whether inputs come as [questions, choices, length]. */
+  get takesChoices(): boolean {
+    return Object.values(this.top.head?.outputs ?? {}).includes('choice');
+  }
+
+  /** What `forward` gives by default. */
+  get defaultOutputs(): string[] {
+    return this.top.head ? Object.keys(this.top.head.outputs) : ['lastHiddenState'];
   }
 
   /** Names of everything `outputs` gives. */
@@ -135,8 +126,8 @@ export abstract class Encoder {
       Array.from({ length: count }, (_, i) => `${name}.${i}`);
     return [
       'lastHiddenState',
-      ...(this.pooler ? ['pooled'] : []),
-      ...(this.head ? ['logits'] : []),
+      ...(this.top.pooler ? ['pooled'] : []),
+      ...Object.keys(this.top.head?.outputs ?? {}),
       ...numbered('hiddenStates', this.layers.length + 1),
       ...numbered('attentions', this.layers.length),
     ];
@@ -145,21 +136,26 @@ export abstract class Encoder {
   /** Records the whole model; `compile` keeps what the chosen outputs need. */
   outputs(batch: EncoderBatch): Record<string, EncoderOutput> {
     const outputs: Record<string, EncoderOutput> = {};
-    const bias = this.attentionBias();
-    let hidden = this.embeddings.forward(batch);
-    outputs['hiddenStates.0'] = { tensor: hidden, per: 'row' };
+    let hidden = this.embed(batch);
     this.layers.forEach((layer, i) => {
+      outputs[`hiddenStates.${i}`] = { tensor: hidden, per: 'row' };
       const observe = ({ q, k, options }: AttentionCall): void => {
         const maps = attentionWeights(q, k, batch.pairOffsets, batch.pairs, options);
         outputs[`attentions.${i}`] = { tensor: maps, per: 'pair' };
       };
-      hidden = layer.forward(hidden, batch, { bias, observe });
-      outputs[`hiddenStates.${i + 1}`] = { tensor: hidden, per: 'row' };
+      hidden = layer.forward(hidden, batch, { observe });
     });
+    hidden = this.finish(hidden);
+    outputs[`hiddenStates.${this.layers.length}`] = { tensor: hidden, per: 'row' };
     outputs.lastHiddenState = { tensor: hidden, per: 'row' };
-    const { head, pooler } = this;
-    if (pooler) outputs.pooled = { tensor: pooler.forward(hidden, batch), per: pooler.per };
-    if (head) outputs.logits = { tensor: head.forward(hidden, batch), per: head.per };
+    const { head, pooler } = this.top;
+    if (pooler) {
+      const { readsFirst } = pooler;
+      outputs.pooled = { tensor: pooler.forward(hidden, batch), per: 'sequence', readsFirst };
+    }
+    for (const [name, tensor] of Object.entries(head?.forward(hidden, batch) ?? {})) {
+      outputs[name] = { tensor, per: head?.outputs[name] ?? 'row', readsFirst: head?.readsFirst };
+    }
     return outputs;
   }
 }

@@ -31,11 +31,13 @@ export interface PackedBatch {
  * Checks a batch and drops its padding. Throws ERR_INPUT naming row and column.
  * @param keepFirst keep each first token even if it is padding, which no other token then sees: Hugging Face's classifiers
  * read the first column whatever the mask says.
+ * @param nameOf how messages name a row.
  */
 export function packInputs(
   encoder: Encoder,
   inputs: EncoderInputs,
   keepFirst: boolean,
+  nameOf: (row: number) => string = (row) => `[${row}]`,
 ): PackedBatch {
   const { inputIds, attentionMask, tokenTypeIds, positionIds } = inputs;
   if (!Array.isArray(inputIds) || inputIds.length === 0) {
@@ -60,28 +62,29 @@ export function packInputs(
   const offsets = new Int32Array(inputIds.length + 1);
   // Array.from, here and below: forEach would pass over the holes of a sparse array.
   Array.from(inputIds).forEach((ids, row) => {
+    const where = nameOf(row);
     if (!Array.isArray(ids) || ids.length === 0) {
       const found = Array.isArray(ids) ? 'none' : typeof ids;
-      throw mismatch('ERR_INPUT', `inputIds[${row}]`, 'an array of at least one id', found);
+      throw mismatch('ERR_INPUT', `inputIds${where}`, 'an array of at least one id', found);
     }
     const rowPositions = positionIds?.[row] ?? encoder.positionIds(ids);
     Array.from(ids).forEach((id: number, column) => {
       const counts = attentionMask ? attentionMask[row][column] : 1;
-      checkIndex('attentionMask', row, column, counts, 2);
+      checkIndex(`attentionMask${where}[${column}]`, counts, 2);
       if (counts === 0 && !(keepFirst && column === 0)) return;
       const position = rowPositions[column];
       const typeId = tokenTypeIds ? tokenTypeIds[row][column] : 0;
-      checkIndex('inputIds', row, column, id, vocabSize);
+      checkIndex(`inputIds${where}[${column}]`, id, vocabSize);
       if (position >= positions && !positionIds) {
         throw mismatch(
           'ERR_INPUT',
-          `inputIds[${row}]`,
+          `inputIds${where}`,
           `at most ${positions - (rowPositions[0] ?? 0)} tokens, as the model has ${positions} positions`,
           `${ids.length}`,
         );
       }
-      checkIndex('positionIds', row, column, position, positions);
-      checkIndex('tokenTypeIds', row, column, typeId, typeVocabSize);
+      checkIndex(`positionIds${where}[${column}]`, position, positions);
+      checkIndex(`tokenTypeIds${where}[${column}]`, typeId, typeVocabSize);
       packed.ids.push(id);
       packed.typeIds.push(typeId);
       packed.positionIds.push(position);
@@ -121,11 +124,11 @@ function checkRows(
   }
 }
 
-function checkIndex(name: string, row: number, column: number, value: number, bound: number): void {
+function checkIndex(where: string, value: number, bound: number): void {
   if (!(Number.isInteger(value) && value >= 0 && value < bound)) {
     const expected =
       bound === Infinity ? 'a whole number from 0' : `a whole number from 0 to ${bound - 1}`;
-    throw mismatch('ERR_INPUT', `${name}[${row}][${column}]`, expected, String(value));
+    throw mismatch('ERR_INPUT', where, expected, String(value));
   }
 }
 

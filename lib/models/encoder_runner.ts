@@ -5,7 +5,8 @@ import { PlanCache } from '../graph/plan_cache.js';
 import type { Feeds, NdArray } from '../graph/run.js';
 import { SymbolicDim } from '../graph/shape.js';
 import { input, type Tensor } from '../graph/tensor.js';
-import type { Encoder, EncoderBatch, EncoderOutput } from './encoder.js';
+import { type ChoiceInputs, flattenChoices } from './choice_inputs.js';
+import type { Encoder, EncoderBatch, EncoderOutput, Per } from './encoder.js';
 import {
   type EncoderInputs,
   inputNames,
@@ -56,13 +57,16 @@ export class EncoderRunner {
     };
   }
 
-  /** The named outputs for a batch as Hugging Face shapes it: [batch, length, …], 0 where masked. */
+  /**
+   * The named outputs for a batch as Hugging Face shapes it: [batch, length, …], 0 where masked. A model for multiple choice
+   * takes [questions, choices, length]; its logits are [questions, choices], and all else has a batch of questions·choices.
+   */
   async forward(
-    inputs: EncoderInputs,
+    inputs: EncoderInputs | ChoiceInputs,
     options: { outputs?: readonly string[] | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<Record<string, NdArray>> {
     checkOptions('forward: options', options, ['outputs', 'signal']);
-    const { outputs: names = [this.encoder.defaultOutput], signal } = options;
+    const { outputs: names = this.encoder.defaultOutputs, signal } = options;
     if (!Array.isArray(names)) {
       const expected = 'an array of names';
       throw mismatch('ERR_ARGUMENT', 'outputs', expected, describeValue(names));
@@ -76,21 +80,24 @@ export class EncoderRunner {
       );
     }
     const outputs = this.outputs('plain');
-    const keepFirst = names.some((name) => outputs[name].per === 'sequence');
+    const keepFirst = names.some((name) => outputs[name].readsFirst);
     checkOptions('forward: inputs', inputs, inputNames);
     const given = { ...inputs }; // read once: a getter could give another batch the second time
-    const batch = packInputs(this.encoder, given, keepFirst);
-    const lengths = given.inputIds.map((row) => row.length);
+    const { inputs: rows, choices } = this.encoder.takesChoices
+      ? flattenChoices(given as ChoiceInputs)
+      : { inputs: given as EncoderInputs, choices: 0 };
+    const nameOf = choices
+      ? (row: number): string => `[${Math.floor(row / choices)}][${row % choices}]`
+      : undefined;
+    const batch = packInputs(this.encoder, rows, keepFirst, nameOf);
+    const lengths = rows.inputIds.map((row) => row.length);
     const pick = (all: Record<string, EncoderOutput>): Record<string, Tensor> =>
       Object.fromEntries(names.map((name) => [name, all[name].tensor]));
     const results = await this.run(batch, `forward ${names}`, pick, { signal });
     return Object.fromEntries(
       names.map((name) => {
-        const result = results[name];
         const { per } = outputs[name];
-        if (per === 'row') return [name, unpackRows(result, batch, lengths)];
-        if (per === 'pair') return [name, unpackPairs(result, batch, lengths)];
-        return [name, result];
+        return [name, shaped(results[name], per, { batch, lengths, choices })];
       }),
     );
   }
@@ -108,7 +115,9 @@ export class EncoderRunner {
   ): Promise<Record<string, NdArray>> {
     const { rows, count, bounds, pairs } = this.symbols;
     const pairOffsets = pairOffsetsOf(batch.offsets);
+    const extra = this.encoder.extraFeeds(batch);
     const sizes = new Map([
+      ...extra.sizes,
       [rows, batch.ids.length],
       [count, batch.offsets.length - 1],
       [bounds, batch.offsets.length],
@@ -120,7 +129,8 @@ export class EncoderRunner {
     const plan = await this.plans.get(`${variant} ${key}`, graph, sizes);
     options.signal?.throwIfAborted();
     const { ids, typeIds, positionIds, columns, offsets, keyColumns } = batch;
-    const feeds = { ids, typeIds, positionIds, columns, offsets, pairOffsets, ...options.feeds };
+    const own = { ids, typeIds, positionIds, columns, offsets, pairOffsets };
+    const feeds = { ...own, ...extra.feeds, ...options.feeds };
     return plan.run(keyColumns ? { ...feeds, keyColumns } : feeds, sizes, options);
   }
 
@@ -135,5 +145,27 @@ export class EncoderRunner {
       this.traced.set(variant, outputs);
     }
     return outputs;
+  }
+}
+
+/** An output as Hugging Face shapes it. @param from.choices of each question, where there are questions. */
+function shaped(
+  result: NdArray,
+  per: Per,
+  { batch, lengths, choices }: { batch: PackedBatch; lengths: readonly number[]; choices: number },
+): NdArray {
+  switch (per) {
+    case 'row':
+      return unpackRows(result, batch, lengths);
+    case 'score': {
+      const { data, shape } = unpackRows(result, batch, lengths);
+      return { data, shape: shape.slice(0, 2) };
+    }
+    case 'pair':
+      return unpackPairs(result, batch, lengths);
+    case 'choice':
+      return { data: result.data, shape: [lengths.length / choices, choices] };
+    case 'sequence':
+      return result;
   }
 }

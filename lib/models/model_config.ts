@@ -14,6 +14,11 @@ export interface ModelConfig {
   ): number;
   string(name: string, options?: { default?: string; aliases?: readonly string[] }): string;
   boolean(name: string, options?: { default?: boolean; aliases?: readonly string[] }): boolean;
+  stringList(name: string, options?: { default?: readonly string[] }): readonly string[];
+  /** A list of strings, or one alone. */
+  stringOrList(name: string, options?: { default?: readonly string[] }): readonly string[];
+  /** An object inside; undefined where it is absent. */
+  section(name: string): ModelConfig | undefined;
   /** How many classes a classifier has: `id2label`, else `num_labels`, else 2. */
   labelCount(): number;
 }

@@ -1,9 +1,11 @@
-import type { Tensor } from '../graph/tensor.js';
 import type { Scope } from '../layers/scope.js';
 import { type AttentionOptions, relativeBias } from '../ops/index.js';
-import { Encoder, type EncoderNames, type EncoderTop } from './encoder.js';
-import { FirstTokenPooler, TokenClassifier } from './heads.js';
+import { poolerIfThere, tanhPooler } from './bert.js';
+import type { EncoderTop } from './encoder.js';
+import { family, tokenHeads } from './family.js';
+import { MultipleChoice } from './heads.js';
 import { encoderFields, type ModelConfig } from './model_config.js';
+import { PostNormEncoder, type PostNormNames } from './post_norm_encoder.js';
 import { firstTokenClassifier, lmHead, positionsAfterPadding } from './roberta.js';
 
 function mpnetConfig(config: ModelConfig) {
@@ -14,8 +16,8 @@ function mpnetConfig(config: ModelConfig) {
 }
 type MpnetConfig = ReturnType<typeof mpnetConfig>;
 
-const names: EncoderNames = {
-  stack: 'encoder.layer',
+const names: PostNormNames = {
+  layerAt: (i) => `encoder.layer.${i}`,
   layer: {
     query: 'attention.attn.q',
     key: 'attention.attn.k',
@@ -35,19 +37,20 @@ const padId = 1;
  * Song et al. 2020, "MPNet: Masked and Permuted Pre-training for Language Understanding": BERT with a relative position
  * bias, one table for all layers.
  */
-export class Mpnet extends Encoder {
-  private readonly biasTable: Tensor;
+export class Mpnet extends PostNormEncoder {
+  private readonly bias: AttentionOptions['bias'];
 
-  constructor(config: MpnetConfig, scope: Scope, parts: EncoderTop = {}) {
-    super(config, names, scope, parts);
+  constructor(config: MpnetConfig, scope: Scope, top: EncoderTop) {
+    super(config, names, scope, top);
     const init = { kind: 'normal', deviation: 0.02 } as const;
-    this.biasTable = scope
+    const table = scope
       .at('encoder.relative_attention_bias')
       .parameter('weight', [config.buckets, config.numHeads], 'vector', init);
+    this.bias = { kind: 'relative', values: relativeBias(table, { maxDistance: 128 }) };
   }
 
   protected override attentionBias(): AttentionOptions['bias'] {
-    return { kind: 'relative', values: relativeBias(this.biasTable, { maxDistance: 128 }) };
+    return this.bias;
   }
 
   override positionIds(ids: readonly number[]): number[] {
@@ -55,29 +58,18 @@ export class Mpnet extends Encoder {
   }
 }
 
-export function mpnetModel(source: ModelConfig, scope: Scope): Encoder {
-  const config = mpnetConfig(source);
-  const dense = scope.at('mpnet.pooler.dense');
-  const parts = dense.has('weight')
-    ? { pooler: new FirstTokenPooler(config.hiddenSize, 'tanh', dense) }
-    : {};
-  return new Mpnet(config, scope.at('mpnet'), parts);
-}
-
-export function mpnetForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
-  const config = mpnetConfig(source);
-  const words = scope.at('mpnet.embeddings.word_embeddings');
-  return new Mpnet(config, scope.at('mpnet'), { head: lmHead(config, scope.at('lm_head'), words) });
-}
-
-export function mpnetForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = mpnetConfig(source);
-  const head = firstTokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
-  return new Mpnet(config, scope.at('mpnet'), { head });
-}
-
-export function mpnetForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = mpnetConfig(source);
-  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
-  return new Mpnet(config, scope.at('mpnet'), { head });
-}
+export const mpnet = family({
+  config: mpnetConfig,
+  encoder: (config, scope, top) => new Mpnet(config, scope.at('mpnet'), top),
+  heads: {
+    base: (config, scope) => poolerIfThere(config, scope.at('mpnet.pooler.dense')),
+    maskedLm: (config, scope) =>
+      lmHead(config, scope.at('lm_head'), scope.at('mpnet.embeddings.word_embeddings')),
+    sequenceClassification: (config, scope) => firstTokenClassifier(config, scope.at('classifier')),
+    ...tokenHeads,
+    multipleChoice: (config, scope) => {
+      const pooler = tanhPooler(config, scope.at('mpnet.pooler.dense'));
+      return { head: new MultipleChoice(pooler, config.hiddenSize, scope.at('classifier')) };
+    },
+  },
+});

@@ -1,11 +1,12 @@
 import type { Scope } from '../layers/scope.js';
-import { Bert, type BertConfig, bertConfig, wordTable } from './bert.js';
-import type { Encoder, EncoderTop } from './encoder.js';
+import { Bert, type BertConfig, bertConfig, poolerIfThere, tanhPooler, wordTable } from './bert.js';
+import type { EncoderTop } from './encoder.js';
+import { family, tokenHeads } from './family.js';
 import {
-  FirstTokenPooler,
+  HeadTransform,
   MaskedLmHead,
+  MultipleChoice,
   SequenceClassifier,
-  TokenClassifier,
   vocabularyProjection,
 } from './heads.js';
 import type { ModelConfig } from './model_config.js';
@@ -16,12 +17,15 @@ export function positionsAfterPadding(ids: readonly number[], padId: number): nu
   return ids.map((id) => (id === padId ? padId : ++position));
 }
 
-/** Liu et al. 2019, "RoBERTa: A Robustly Optimized BERT Pretraining Approach": BERT with other positions and heads. */
+/**
+ * Liu et al. 2019, "RoBERTa: A Robustly Optimized BERT Pretraining Approach": BERT with other positions and heads. And
+ * Conneau et al. 2020, "Unsupervised Cross-lingual Representation Learning at Scale": the same with more words.
+ */
 export class Roberta extends Bert {
   private readonly padId: number;
 
-  constructor(config: BertConfig, scope: Scope, parts: EncoderTop = {}) {
-    super(config, scope, parts);
+  constructor(config: BertConfig, scope: Scope, top: EncoderTop) {
+    super(config, scope, top);
     this.padId = config.padId;
   }
 
@@ -36,63 +40,49 @@ const robertaConfig = (source: ModelConfig): BertConfig => ({
   padId: source.integer('pad_token_id', { min: 0, default: 1 }),
 });
 
-export function robertaModel(source: ModelConfig, scope: Scope): Encoder {
-  const config = robertaConfig(source);
-  const dense = scope.at('roberta.pooler.dense');
-  const parts = dense.has('weight')
-    ? { pooler: new FirstTokenPooler(config.hiddenSize, 'tanh', dense) }
-    : {};
-  return new Roberta(config, scope.at('roberta'), parts);
-}
-
-export function robertaForMaskedLm(source: ModelConfig, scope: Scope): Encoder {
-  const config = robertaConfig(source);
-  const words = scope.at('roberta.embeddings.word_embeddings');
-  const head = lmHead(config, scope.at('lm_head'), words);
-  return new Roberta(config, scope.at('roberta'), { head });
-}
-
-/** The masked-language-model head of RoBERTa, which MPNet shares. */
+/** The masked-language-model head of RoBERTa, which MPNet shares. @param words the word embeddings. */
 export function lmHead(
   config: { vocabSize: number; hiddenSize: number; epsilon: number; tied: boolean },
   scope: Scope,
   words: Scope,
-): MaskedLmHead {
+): EncoderTop {
   const { vocabSize, hiddenSize, epsilon, tied } = config;
-  return new MaskedLmHead({
-    hiddenSize,
-    activation: 'gelu',
-    epsilon,
-    dense: scope.at('dense'),
-    norm: scope.at('layer_norm'),
-    decoder: vocabularyProjection({
-      vocabSize,
-      hiddenSize,
-      tied: tied ? wordTable(words, config) : undefined,
-      scope,
-      decoder: scope.at('decoder'),
-    }),
+  const decoder = vocabularyProjection({
+    vocabSize,
+    width: hiddenSize,
+    tied: tied ? wordTable(words, vocabSize, hiddenSize) : undefined,
+    scope,
+    decoder: scope.at('decoder'),
   });
+  const dense = scope.at('dense');
+  const norm = scope.at('layer_norm');
+  const transform = new HeadTransform({ hiddenSize, activation: 'gelu', epsilon, dense, norm });
+  return { head: new MaskedLmHead(transform, decoder) };
 }
 
 /** The classifier of RoBERTa, which MPNet shares: dense and tanh of the first token, then the output. */
 export function firstTokenClassifier(
-  hiddenSize: number,
-  labels: number,
+  config: { hiddenSize: number; labels: number },
   scope: Scope,
-): SequenceClassifier {
-  const pooler = new FirstTokenPooler(hiddenSize, 'tanh', scope.at('dense'));
-  return new SequenceClassifier(pooler, hiddenSize, labels, scope.at('out_proj'));
+): EncoderTop {
+  const { hiddenSize, labels } = config;
+  const pooler = tanhPooler(config, scope.at('dense'));
+  return { head: new SequenceClassifier(pooler, hiddenSize, labels, scope.at('out_proj')) };
 }
 
-export function robertaForSequenceClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = robertaConfig(source);
-  const head = firstTokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
-  return new Roberta(config, scope.at('roberta'), { head });
-}
-
-export function robertaForTokenClassification(source: ModelConfig, scope: Scope): Encoder {
-  const config = robertaConfig(source);
-  const head = new TokenClassifier(config.hiddenSize, config.labels, scope.at('classifier'));
-  return new Roberta(config, scope.at('roberta'), { head });
-}
+/** RoBERTa and XLM-RoBERTa, whose checkpoints have the same names. */
+export const roberta = family({
+  config: robertaConfig,
+  encoder: (config, scope, top) => new Roberta(config, scope.at('roberta'), top),
+  heads: {
+    base: (config, scope) => poolerIfThere(config, scope.at('roberta.pooler.dense')),
+    maskedLm: (config, scope) =>
+      lmHead(config, scope.at('lm_head'), scope.at('roberta.embeddings.word_embeddings')),
+    sequenceClassification: (config, scope) => firstTokenClassifier(config, scope.at('classifier')),
+    ...tokenHeads,
+    multipleChoice: (config, scope) => {
+      const pooler = tanhPooler(config, scope.at('roberta.pooler.dense'));
+      return { head: new MultipleChoice(pooler, config.hiddenSize, scope.at('classifier')) };
+    },
+  },
+});

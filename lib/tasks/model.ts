@@ -2,6 +2,7 @@ import { HeddleError } from '../errors.js';
 import type { Backend } from '../graph/backend.js';
 import type { Parameters } from '../graph/parameters.js';
 import type { NdArray } from '../graph/run.js';
+import type { ChoiceInputs } from '../models/choice_inputs.js';
 import type { Encoder } from '../models/encoder.js';
 import type { EncoderInputs } from '../models/encoder_inputs.js';
 import { EncoderRunner } from '../models/encoder_runner.js';
@@ -24,12 +25,14 @@ export interface Model {
   readonly maxLength: number;
   /**
    * Runs the model on ids. `outputs`: `logits`, `lastHiddenState`, `pooled`, `hiddenStates.N` (0 is the embeddings),
-   * `attentions.N`; default: `logits` where there is a head, else `lastHiddenState`.
+   * `attentions.N`; default: what the head gives (`logits`; for question answering `startLogits` and `endLogits`, [batch,
+   * length]), else `lastHiddenState`. A model for multiple choice takes [questions, choices, length] and gives logits
+   * [questions, choices].
    * @returns float32 [batch, length, …] each, 0 where the mask is 0.
    * @throws ERR_INPUT for ids, masks or positions that do not fit; ERR_ARGUMENT for an unknown output.
    */
   forward(
-    inputs: EncoderInputs,
+    inputs: EncoderInputs | ChoiceInputs,
     options?: { outputs?: string[]; signal?: AbortSignal },
   ): Promise<Record<string, NdArray>>;
   /** Sentence vectors, one for each text, pooled and normalised as the checkpoint says. */
@@ -76,7 +79,7 @@ export class EncoderModel implements Model {
   }
 
   async forward(
-    inputs: EncoderInputs,
+    inputs: EncoderInputs | ChoiceInputs,
     options: { outputs?: string[]; signal?: AbortSignal } = {},
   ): Promise<Record<string, NdArray>> {
     return this.use(() => this.runner.forward(inputs, options));
