@@ -48,7 +48,8 @@ void checkRelative(const NodeView& view) {
   if (view.ints[kHeads] != view.ints[kKeyHeads]) {
     fail(view, "G", "as many as H with biasKind 3", std::to_string(view.ints[kKeyHeads]));
   }
-  if (view.floats[1] > 0) fail(view, "softCap", "0 with biasKind 3", std::to_string(view.floats[1]));
+  if (view.floats[1] > 0)
+    fail(view, "softCap", "0 with biasKind 3", std::to_string(view.floats[1]));
 }
 
 void checkHeads(const NodeView& view, const Tensor& bias) {
@@ -196,6 +197,15 @@ void checkRopeRun(const NodeView& view) {
                 "node %" PRId64 " (%s): positions[%" PRId64 "]: expected less than %" PRId64
                 ", the positions of the tables, found %" PRId32,
                 view.node, view.kernel, i, limit, values[i]);
+  }
+}
+
+void checkUnfold(const NodeView& view) {
+  const int64_t size = view.ints[0];
+  if (size % 2 == 0) fail(view, "W", "an odd number", std::to_string(size));
+  const int64_t wanted = columns(view, "x", view.inputs[0]) * size;
+  if (columns(view, "output", view.outputs[0]) != wanted) {
+    fail(view, "output", std::to_string(wanted) + " columns", dimsText(view.outputs[0]));
   }
 }
 

@@ -12,6 +12,7 @@ void checkAttention(const NodeView& view);
 void checkAttentionWeights(const NodeView& view);
 void checkRelativeBias(const NodeView& view);
 void checkRope(const NodeView& view);
+void checkUnfold(const NodeView& view);
 void checkBroadcast(const NodeView& view);
 void checkAppend(const NodeView& view);
 

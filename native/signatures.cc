@@ -68,6 +68,8 @@ const Line kLines[] = {
    {kActivation}, {}, false, checkLinearInt8},
   {"rope", "x f32[R,C], positions " POSITIONS "[R], fine f32[F,A], coarse f32[G,A] -> f32[R,C]",
    {{"H", 1, 1 << 20}}, {}, false, checkRope, checkRopeRun},
+  {"unfold", "x f32[R,C], positions " POSITIONS "[R], segments offsets<R>[S+1] -> f32[R,O]",
+   {{"W", 1, 1 << 20}}, {}, false, checkUnfold},
 };
 // clang-format on
 

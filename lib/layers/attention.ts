@@ -1,7 +1,7 @@
 import { HeddleError } from '../errors.js';
 import { checkOptions, checkSizes } from '../graph/options.js';
 import { inLayer, type Tensor } from '../graph/tensor.js';
-import { type AttentionOptions, attention } from '../ops/index.js';
+import { type AttentionOptions, add, attention, embedding, pool } from '../ops/index.js';
 import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import type { LayerOptions } from './scope.js';
@@ -129,7 +129,7 @@ export class MultiHeadAttention extends Layer implements SelfAttention {
     };
     observe?.({ q, k, options: attend });
     const mixed = inLayer(this.scope.path, () => attention(q, k, v, attend));
-    return this.output.forward(mixed);
+    return this.output.forward(window ? withMeans(mixed, v, keySequences) : mixed);
   }
 }
 
@@ -140,4 +140,11 @@ export function seenWindow(
 ): Pick<AttentionOptions, 'window'> {
   if (window) return { window };
   return keyPositions ? { window: { right: unseen / 2 } } : {};
+}
+
+/** What attention gives, zeros where a row saw nothing, with the mean of the values in the place of these. */
+export function withMeans(mixed: Tensor, v: Tensor, { blind }: Sequences): Tensor {
+  if (!blind) return mixed;
+  const means = pool(v, blind.offsets, blind.count, 'mean');
+  return add(mixed, embedding(means, blind.sequences));
 }

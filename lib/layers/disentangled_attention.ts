@@ -7,6 +7,7 @@ import {
   type SelfAttention,
   type SelfAttentionOptions,
   seenWindow,
+  withMeans,
 } from './attention.js';
 import { Layer } from './layer.js';
 import { Linear } from './linear.js';
@@ -88,7 +89,7 @@ export class DisentangledAttention extends Layer implements SelfAttention {
     };
     observe?.({ q, k, options: attend });
     const mixed = inLayer(this.scope.path, () => attention(q, k, v, attend));
-    return this.output.forward(mixed);
+    return this.output.forward(withMeans(mixed, v, sequences));
   }
 
   private bias(): AttentionBias | undefined {

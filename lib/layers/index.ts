@@ -8,8 +8,14 @@ export {
   type EncoderLayerOptions,
   type Memory,
 } from './block.js';
+export { Convolution } from './convolution.js';
 export { Embedding } from './embedding.js';
-export { FeedForward, type FeedForwardOptions } from './feed_forward.js';
+export {
+  FeedForward,
+  type FeedForwardOptions,
+  GatedFeedForward,
+  type GatedFeedForwardOptions,
+} from './feed_forward.js';
 export { Layer } from './layer.js';
 export { Linear } from './linear.js';
 export { LayerNorm, RmsNorm } from './norm.js';

@@ -14,6 +14,20 @@ export interface Sequences {
   readonly positions: Tensor;
   /** int32 [rows]: the rows' places as keys, where some rows must not be seen; see `unseen`. */
   readonly keyPositions?: Tensor | undefined;
+  /** Rows that are seen by none and may see none. */
+  readonly blind?: BlindSequences | undefined;
+}
+
+/** Which rows take the mean of all values of their sequence where their attention sees nothing. */
+export interface BlindSequences {
+  /** The sequences, and an empty one. */
+  readonly count: Dim;
+  /** int32 [count + 1]. */
+  readonly offsets: Tensor;
+  /** int32 [rows]: the sequence that the row takes the mean of, the empty one for most. */
+  readonly sequences: Tensor;
+  /** int32 [rows]: 1 where the row is a token, 0 where it is padding. */
+  readonly isToken: Tensor;
 }
 
 /**

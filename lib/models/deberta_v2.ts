@@ -1,10 +1,13 @@
 import { HeddleError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { EncoderLayer } from '../layers/block.js';
+import { Convolution } from '../layers/convolution.js';
 import { DisentangledAttention } from '../layers/disentangled_attention.js';
+import { LayerNorm } from '../layers/norm.js';
 import { RelativeEmbeddings } from '../layers/relative_embeddings.js';
 import type { Scope } from '../layers/scope.js';
 import { TokenEmbeddings } from '../layers/token_embeddings.js';
+import { type Activation, activation, add, embedding, multiply } from '../ops/index.js';
 import { bertLayerNames, wordTable } from './bert.js';
 import { type DebertaV2Config, debertaV2Config } from './deberta_v2_config.js';
 import {
@@ -12,6 +15,7 @@ import {
   type EncoderBatch,
   type EncoderTop,
   type ExtraFeeds,
+  type LayerCall,
   type StackedLayer,
 } from './encoder.js';
 import type { PackedBatch } from './encoder_inputs.js';
@@ -24,6 +28,7 @@ import {
   SequenceClassifier,
   vocabularyProjection,
 } from './heads.js';
+import type { PaddingReach } from './padding.js';
 
 const layerNames = {
   ...bertLayerNames,
@@ -42,6 +47,45 @@ const embeddingNames = {
   projection: 'embed_proj',
 };
 
+/** Zeros in the place of padding, in batches that hold some. */
+class PaddingMask {
+  private readonly table: Tensor;
+
+  constructor(width: number, scope: Scope) {
+    const zerosThenOnes = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 0 : 1));
+    this.table = scope.buffer('padding mask', [2, width], zerosThenOnes);
+  }
+
+  forward(x: Tensor, { blind }: EncoderBatch): Tensor {
+    return blind ? multiply(x, embedding(this.table, blind.isToken)) : x;
+  }
+}
+
+/** A layer and, beside it, a convolution of what it reads: "nGiE" of the second version. */
+class ConvolvedLayer implements StackedLayer {
+  private readonly convolution: Convolution;
+  private readonly activation: Activation;
+  private readonly norm: LayerNorm;
+
+  constructor(
+    private readonly layer: StackedLayer,
+    { hiddenSize, epsilon, convolution }: DebertaV2Config,
+    private readonly mask: PaddingMask,
+    scope: Scope,
+  ) {
+    const { size = 1, activation = 'tanh' } = convolution ?? {};
+    this.convolution = new Convolution(hiddenSize, hiddenSize, size, { scope: scope.at('conv') });
+    this.activation = activation;
+    this.norm = new LayerNorm(hiddenSize, { epsilon, scope: scope.at('LayerNorm') });
+  }
+
+  forward(x: Tensor, batch: EncoderBatch, options: LayerCall): Tensor {
+    const convolved = activation(this.convolution.forward(x, batch), this.activation);
+    const sum = add(convolved, this.layer.forward(x, batch, options));
+    return this.mask.forward(this.norm.forward(sum), batch);
+  }
+}
+
 /**
  * He et al. 2021, "DeBERTa: Decoding-enhanced BERT with Disentangled Attention", in its second version, and He et al. 2023,
  * "DeBERTaV3", which was only trained otherwise: BERT with scores that know how far apart two tokens are.
@@ -50,6 +94,8 @@ export class DebertaV2 extends Encoder {
   protected readonly layers: readonly StackedLayer[];
   private readonly embeddings: TokenEmbeddings;
   private readonly relative: RelativeEmbeddings | undefined;
+  private readonly mask: PaddingMask;
+  override readonly paddingReach: PaddingReach = -1;
 
   constructor(config: DebertaV2Config, scope: Scope, top: EncoderTop) {
     const { vocabSize, hiddenSize, epsilon, maxPositions, typeVocabSize } = config;
@@ -65,6 +111,7 @@ export class DebertaV2 extends Encoder {
       names: embeddingNames,
       scope: scope.at('embeddings'),
     });
+    this.mask = new PaddingMask(hiddenSize, scope);
     if (config.relative) {
       const { span, bucketed, normalized } = config.relative;
       this.relative = new RelativeEmbeddings({
@@ -76,9 +123,15 @@ export class DebertaV2 extends Encoder {
         scope: scope.at('encoder'),
       });
     }
-    this.layers = Array.from({ length: config.numLayers }, (_, i) =>
+    const layers = Array.from({ length: config.numLayers }, (_, i) =>
       this.layer(config, scope.at(`encoder.layer.${i}`)),
     );
+    const [first] = layers;
+    const convolved =
+      config.convolution && first
+        ? new ConvolvedLayer(first, config, this.mask, scope.at('encoder.conv'))
+        : first;
+    this.layers = convolved ? [convolved, ...layers.slice(1)] : [];
   }
 
   private layer(config: DebertaV2Config, scope: Scope): EncoderLayer {
@@ -107,7 +160,7 @@ export class DebertaV2 extends Encoder {
   }
 
   protected embed(batch: EncoderBatch): Tensor {
-    return this.embeddings.forward(batch);
+    return this.mask.forward(this.embeddings.forward(batch), batch);
   }
 
   override extraFeeds({ columns }: PackedBatch): ExtraFeeds {

@@ -5,6 +5,7 @@ import type { AttentionCall } from '../layers/attention.js';
 import type { PackedIds } from '../layers/sequence.js';
 import { attentionWeights } from '../ops/index.js';
 import type { PackedBatch } from './encoder_inputs.js';
+import type { PaddingReach } from './padding.js';
 
 /** What an encoder reads: packed ids beside what each row carries along. All int32. */
 export interface EncoderBatch extends PackedIds {
@@ -60,13 +61,14 @@ export interface EncoderLimits {
   readonly typeVocabSize: number;
 }
 
-/** One layer of the stack. `observe` is told what its attention is computed from. */
+/** `observe` is told what a layer's attention is computed from. */
+export interface LayerCall {
+  readonly observe: (call: AttentionCall) => void;
+}
+
+/** One layer of the stack. */
 export interface StackedLayer {
-  forward(
-    hidden: Tensor,
-    batch: EncoderBatch,
-    options: { observe: (call: AttentionCall) => void },
-  ): Tensor;
+  forward(hidden: Tensor, batch: EncoderBatch, options: LayerCall): Tensor;
 }
 
 /** Inputs of a run beside those that every encoder reads, and the sizes of their symbols. */
@@ -98,6 +100,9 @@ export abstract class Encoder {
   positionIds(ids: readonly number[]): number[] {
     return ids.map((_, column) => column);
   }
+
+  /** Set where what padding sees shows in a result that is made of padding: see `PaddingReach`. */
+  readonly paddingReach: PaddingReach | undefined;
 
   /** What the inputs of this family alone are in a run. */
   extraFeeds(_batch: PackedBatch): ExtraFeeds {

@@ -2,6 +2,7 @@ import { HeddleError, mismatch } from '../errors.js';
 import type { NdArray } from '../graph/run.js';
 import { unseen } from '../layers/sequence.js';
 import type { Encoder } from './encoder.js';
+import { type BlindRows, blindRows } from './padding.js';
 
 /** Inputs of an encoder as Hugging Face names them, in rows of equal length where a mask is given. */
 export interface EncoderInputs {
@@ -25,6 +26,8 @@ export interface PackedBatch {
   readonly offsets: Int32Array;
   /** The columns as attention's keys have them, where a batch holds padding: `unseen` further than the columns. */
   readonly keyColumns?: Int32Array | undefined;
+  /** Rows of padding that see nothing, where the family makes something of that. */
+  readonly blind?: BlindRows | undefined;
 }
 
 /**
@@ -51,7 +54,8 @@ export function packInputs(
   checkRows('attentionMask', attentionMask, inputIds);
   checkRows('tokenTypeIds', tokenTypeIds, inputIds);
   checkRows('positionIds', positionIds, inputIds);
-  const { vocabSize, positions, typeVocabSize } = encoder.limits;
+  const { paddingReach, limits } = encoder;
+  const { vocabSize, positions, typeVocabSize } = limits;
   const packed = {
     ids: [] as number[],
     typeIds: [] as number[],
@@ -67,11 +71,12 @@ export function packInputs(
       const found = Array.isArray(ids) ? 'none' : typeof ids;
       throw mismatch('ERR_INPUT', `inputIds${where}`, 'an array of at least one id', found);
     }
+    const keepsPadding = keepFirst && paddingReach !== undefined && attentionMask?.[row][0] === 0;
     const rowPositions = positionIds?.[row] ?? encoder.positionIds(ids);
     Array.from(ids).forEach((id: number, column) => {
       const counts = attentionMask ? attentionMask[row][column] : 1;
       checkIndex(`attentionMask${where}[${column}]`, counts, 2);
-      if (counts === 0 && !(keepFirst && column === 0)) return;
+      if (counts === 0 && !keepsPadding && !(keepFirst && column === 0)) return;
       const position = rowPositions[column];
       const typeId = tokenTypeIds ? tokenTypeIds[row][column] : 0;
       checkIndex(`inputIds${where}[${column}]`, id, vocabSize);
@@ -99,14 +104,19 @@ export function packInputs(
       'inputIds: expected at least one token that is not masked, found none',
     );
   }
-  const hidesKeys = packed.keyColumns.some((column) => column >= unseen);
+  const columns = Int32Array.from(packed.columns);
+  const keyColumns = Int32Array.from(packed.keyColumns);
+  const hidesKeys = keyColumns.some((column) => column >= unseen);
   return {
-    ...(hidesKeys ? { keyColumns: Int32Array.from(packed.keyColumns) } : {}),
     ids: Int32Array.from(packed.ids),
     typeIds: Int32Array.from(packed.typeIds),
     positionIds: Int32Array.from(packed.positionIds),
-    columns: Int32Array.from(packed.columns),
+    columns,
     offsets,
+    ...(hidesKeys ? { keyColumns } : {}),
+    ...(hidesKeys && paddingReach !== undefined
+      ? { blind: blindRows(paddingReach, columns, keyColumns, offsets) }
+      : {}),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   unpackPairs,
   unpackRows,
 } from './encoder_inputs.js';
+import { paddingFeeds } from './padding.js';
 
 type Variant = 'plain' | 'unseen';
 
@@ -24,7 +25,9 @@ export class EncoderRunner {
   private readonly plans: PlanCache;
   /** A batch as every run supplies it, and one in which some rows are unseen. */
   private readonly batches: Readonly<Record<Variant, EncoderBatch>>;
-  private readonly symbols: Readonly<Record<'rows' | 'count' | 'bounds' | 'pairs', SymbolicDim>>;
+  private readonly symbols: Readonly<
+    Record<'rows' | 'count' | 'bounds' | 'pairs' | 'blindBounds', SymbolicDim>
+  >;
   private readonly traced = new Map<Variant, Record<string, EncoderOutput>>();
 
   constructor(
@@ -37,9 +40,10 @@ export class EncoderRunner {
       count: new SymbolicDim('segments'),
       bounds: new SymbolicDim('segments + 1'),
       pairs: new SymbolicDim('pairs'),
+      blindBounds: new SymbolicDim('segments + 2'),
     };
     this.symbols = symbols;
-    const { rows, count, bounds, pairs } = symbols;
+    const { rows, count, bounds, pairs, blindBounds } = symbols;
     const plain: EncoderBatch = {
       rows,
       count,
@@ -51,9 +55,19 @@ export class EncoderRunner {
       offsets: input('offsets', [bounds], 'int32'),
       pairOffsets: input('pairOffsets', [bounds], 'int32'),
     };
+    const blind = {
+      count: bounds,
+      offsets: input('blindOffsets', [blindBounds], 'int32'),
+      sequences: input('blindSequences', [rows], 'int32'),
+      isToken: input('isToken', [rows], 'int32'),
+    };
     this.batches = {
       plain,
-      unseen: { ...plain, keyPositions: input('keyColumns', [rows], 'int32') },
+      unseen: {
+        ...plain,
+        keyPositions: input('keyColumns', [rows], 'int32'),
+        ...(encoder.paddingReach === undefined ? {} : { blind }),
+      },
     };
   }
 
@@ -113,7 +127,7 @@ export class EncoderRunner {
     build: (outputs: Record<string, EncoderOutput>, batch: EncoderBatch) => Record<string, Tensor>,
     options: RunOptions & { feeds?: Feeds; sizes?: readonly [SymbolicDim, number][] } = {},
   ): Promise<Record<string, NdArray>> {
-    const { rows, count, bounds, pairs } = this.symbols;
+    const { rows, count, bounds, pairs, blindBounds } = this.symbols;
     const pairOffsets = pairOffsetsOf(batch.offsets);
     const extra = this.encoder.extraFeeds(batch);
     const sizes = new Map([
@@ -121,6 +135,7 @@ export class EncoderRunner {
       [rows, batch.ids.length],
       [count, batch.offsets.length - 1],
       [bounds, batch.offsets.length],
+      [blindBounds, batch.offsets.length + 1],
       [pairs, pairOffsets.at(-1) ?? 0],
       ...(options.sizes ?? []),
     ]);
@@ -128,10 +143,15 @@ export class EncoderRunner {
     const graph = (): Record<string, Tensor> => build(this.outputs(variant), this.batches[variant]);
     const plan = await this.plans.get(`${variant} ${key}`, graph, sizes);
     options.signal?.throwIfAborted();
-    const { ids, typeIds, positionIds, columns, offsets, keyColumns } = batch;
+    const { ids, typeIds, positionIds, columns, offsets } = batch;
     const own = { ids, typeIds, positionIds, columns, offsets, pairOffsets };
-    const feeds = { ...own, ...extra.feeds, ...options.feeds };
-    return plan.run(keyColumns ? { ...feeds, keyColumns } : feeds, sizes, options);
+    const feeds = {
+      ...own,
+      ...paddingFeeds(batch, this.encoder.paddingReach),
+      ...extra.feeds,
+      ...options.feeds,
+    };
+    return plan.run(feeds, sizes, options);
   }
 
   dispose(): void {

@@ -12,6 +12,7 @@ import {
   Encoder,
   type EncoderBatch,
   type EncoderTop,
+  type LayerCall,
   type Pooler,
   type StackedLayer,
 } from './encoder.js';
@@ -27,6 +28,7 @@ import {
 } from './heads.js';
 import { activationOf, type ModelConfig } from './model_config.js';
 import { type LayerKind, layerKinds, rotaryBase } from './modernbert_config.js';
+import type { PaddingReach } from './padding.js';
 
 function modernBertConfig(config: ModelConfig) {
   const activation = (field: string) =>
@@ -105,11 +107,7 @@ class ModernBertLayer implements StackedLayer {
     });
   }
 
-  forward(
-    x: Tensor,
-    batch: EncoderBatch,
-    { observe }: Parameters<StackedLayer['forward']>[2],
-  ): Tensor {
+  forward(x: Tensor, batch: EncoderBatch, { observe }: LayerCall): Tensor {
     const { rotary, window } = this;
     const rotate = (rows: Tensor, heads: number): Tensor =>
       rotary.forward(rows, batch.positionIds, heads);
@@ -128,6 +126,7 @@ export class ModernBert extends Encoder {
   private readonly words: Embedding;
   private readonly norm: LayerNorm;
   private readonly finalNorm: LayerNorm;
+  override readonly paddingReach: PaddingReach;
 
   constructor(config: ModernBertConfig, scope: Scope, top: EncoderTop) {
     const { vocabSize, hiddenSize, numHeads, maxPositions } = config;
@@ -144,6 +143,7 @@ export class ModernBert extends Encoder {
       (kind, i) => new ModernBertLayer(config, rotary[kind], i, scope.at(`layers.${i}`)),
     );
     this.finalNorm = normAt(config, scope.at('final_norm'));
+    this.paddingReach = config.reach;
   }
 
   protected embed({ ids }: EncoderBatch): Tensor {

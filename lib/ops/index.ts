@@ -20,3 +20,4 @@ export { quantizeRows } from './quantize.js';
 export { type RotaryTables, rope } from './rotary.js';
 export { softmax } from './softmax.js';
 export { append, assign } from './state.js';
+export { unfold } from './unfold.js';

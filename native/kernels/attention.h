@@ -3,8 +3,8 @@
 //   out[i, h] = Σ_j softmax_j(softCap·tanh(scale·q[i, h]·k[j, h'] / softCap) + bias) · v[j, h']
 //
 // for the keys j of query i's segment that lie within its window; h' = h·G/H, the key head that H/G
-// query heads share. Operands: README.md. A query that sees no key gives zeros. A bias may depend on
-// query and key (disentangled attention): attention_relative.h.
+// query heads share. Operands: README.md. A query that sees no key gives zeros. A bias may depend
+// on query and key (disentangled attention): attention_relative.h.
 //
 // The score matrix never exists: a tile of queries meets blocks of 64 keys one after the other,
 // with running maxima and sums (Milakov & Gimelshein, "Online normalizer calculation for softmax",

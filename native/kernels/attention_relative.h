@@ -1,11 +1,11 @@
-// The scores of disentangled attention that depend on how far apart two rows are (He et al., "DeBERTa:
-// Decoding-enhanced BERT with Disentangled Attention", 2021, section 3.1):
+// The scores of disentangled attention that depend on how far apart two rows are (He et al.,
+// "DeBERTa: Decoding-enhanced BERT with Disentangled Attention", 2021, section 3.1):
 //
 //   score[i, j] += scale·(q[i]·K[b] + k[j]·Q[b]),  b = buckets[clamp(p_j − p_i + D, 0, 2·D)]
 //
-// The first term is content to position, the second position to content. Between a few queries and a
-// few keys lie few buckets, so both are small products over just those, of which each pair then picks
-// one. Every element is one chain over d, whatever the range it was computed in.
+// The first term is content to position, the second position to content. Between a few queries and
+// a few keys lie few buckets, so both are small products over just those, of which each pair then
+// picks one. Every element is one chain over d, whatever the range it was computed in.
 #pragma once
 
 #include "kernels/attention_block.h"
@@ -33,8 +33,8 @@ struct RelativeTerms {
   float* rowTerms;            // [kTileRows][…], q·K
 };
 
-// The widest stride: whole vectors, and then some, so that columns do not all fall on the same lines
-// of a cache.
+// The widest stride: whole vectors, and then some, so that columns do not all fall on the same
+// lines of a cache.
 static inline int64_t relativeStride(int64_t buckets) { return paddedToLanes(buckets) + 16; }
 
 static inline int64_t bucketAt(const AttentionProblem& p, int64_t distance) {
@@ -85,8 +85,8 @@ static PositionRange rowPositions(const TileRow* rows, int64_t count) {
 static void multiplyBuckets(const RelativeTerms& terms, BucketRange range, const float* rows,
                             int64_t rowStride, int64_t count, const float* buckets, float* target,
                             int64_t depth) {
-  const Product product{rows,         rowStride, buckets, terms.stride, target,
-                        terms.stride, depth,     nullptr};
+  const Product product{rows,   rowStride,    buckets, terms.stride,
+                        target, terms.stride, depth,   nullptr};
   multiplyColumns(product, static_cast<int>(count), (range.begin - terms.first) / kLanes * kLanes,
                   paddedToLanes(range.end - terms.first));
 }

@@ -1,8 +1,10 @@
 // Rotary position embedding (Su et al., "RoFormer: Enhanced Transformer with Rotary Position
-// Embedding", 2021), in the order of Hugging Face: component i of a head turns with component i + m.
+// Embedding", 2021), in the order of Hugging Face: component i of a head turns with component i +
+// m.
 //
 //   y[i]     = x[i]·cos(p·θᵢ)     − x[i + m]·sin(p·θᵢ)
-//   y[i + m] = x[i + m]·cos(p·θᵢ) + x[i]·sin(p·θᵢ)      for i < m; components from 2·m on are copied
+//   y[i + m] = x[i + m]·cos(p·θᵢ) + x[i]·sin(p·θᵢ)      for i < m; components from 2·m on are
+//   copied
 //
 // Cosines and sines come from two tables of angles whose sum is p·θ: p = F·c + f, with row f of
 // `fine` and row c of `coarse`, each cosines and then sines. So a few hundred rows, made in double

@@ -48,9 +48,10 @@ struct Attention {
     const int64_t inputs[] = {words.input({-1, q}), words.input({-2, k}), words.input({-2, v}),
                               words.input({-3}, DType::kInt32), words.input({-3}, DType::kInt32)};
     const int64_t biasValue = bias.size() > 0 ? words.input(bias) : -1;
-    words.node("attention",
-               {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1, -1},
-               words.output({-1, out}), {heads, keyHeads, -1, -1, biasKind}, {1, 0});
+    words.node(
+        "attention",
+        {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1, -1},
+        words.output({-1, out}), {heads, keyHeads, -1, -1, biasKind}, {1, 0});
     const std::vector<int64_t> list = words.words();
     try {
       loadPlan(list.data(), list.size(), {}, scalar::table());
@@ -95,6 +96,63 @@ TEST(Signatures, AttentionBiasMustFitItsKind) {
   EXPECT_EQ(attention.check(), ErrorCode::kNone);
   attention.biasKind = 0;
   EXPECT_EQ(attention.check(), ErrorCode::kShape);
+}
+
+// A plan of one attention with disentangled scores; some of its parts may be missing.
+struct Disentangled {
+  bool keys = true, queries = true, buckets = true;
+  int64_t keyHeads = 2, biasKind = 3, width = 8;
+  double softCap = 0;
+
+  ErrorCode check() const {
+    PlanWords words(scalar::table());
+    words.symbol(8);
+    words.symbol(8);
+    words.symbol(8);
+    const int64_t rows = words.input({-1, 8});
+    const int64_t keyRows = words.input({-1, 4 * keyHeads});
+    const int64_t segments = words.input({-2}, DType::kInt32);
+    const int64_t relativeKeys = keys ? words.state({5, width}) : -1;
+    const int64_t relativeQueries = queries ? words.state({5, width}) : -1;
+    const int64_t table = buckets ? words.input({-3}, DType::kInt32) : -1;
+    words.node("attention",
+               {rows, keyRows, keyRows, segments, segments, -1, -1, -1, relativeKeys,
+                relativeQueries, table},
+               words.output({-1, 8}), {2, keyHeads, -1, -1, biasKind}, {1, softCap});
+    const std::vector<int64_t> list = words.words();
+    const int64_t dims[] = {5, width};
+    std::vector<std::shared_ptr<State>> states;
+    for (int i = 0; i < (keys ? 1 : 0) + (queries ? 1 : 0); i++) {
+      auto storage = std::make_shared<Storage>(DType::kFloat32, 2, dims, false);
+      AlignedBuffer zeros(static_cast<size_t>(20 * width));
+      memset(zeros.data(), 0, static_cast<size_t>(20 * width));
+      storage->setPlain(std::move(zeros));
+      states.push_back(std::make_shared<State>(storage));
+    }
+    try {
+      loadPlan(list.data(), list.size(), states, scalar::table());
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::kNone;
+  }
+};
+
+TEST(Signatures, DisentangledAttentionMustHaveItsParts) {
+  const auto check = [](const auto& change) {
+    Disentangled made;
+    change(made);
+    return made.check();
+  };
+  EXPECT_EQ(check([](Disentangled&) {}), ErrorCode::kNone);
+  EXPECT_EQ(check([](Disentangled& d) { d.keys = false; }), ErrorCode::kNone);
+  EXPECT_EQ(check([](Disentangled& d) { d.queries = false; }), ErrorCode::kNone);
+  EXPECT_EQ(check([](Disentangled& d) { d.keys = d.queries = false; }), ErrorCode::kShape);
+  EXPECT_EQ(check([](Disentangled& d) { d.buckets = false; }), ErrorCode::kShape);
+  EXPECT_EQ(check([](Disentangled& d) { d.biasKind = 0; }), ErrorCode::kShape);
+  EXPECT_EQ(check([](Disentangled& d) { d.keyHeads = 1; }), ErrorCode::kShape);
+  EXPECT_EQ(check([](Disentangled& d) { d.width = 6; }), ErrorCode::kShape);
+  EXPECT_EQ(check([](Disentangled& d) { d.softCap = 2; }), ErrorCode::kShape);
 }
 
 class DenseBias : public ::testing::Test {

@@ -22,9 +22,13 @@ export function heddle(
 }
 
 /** Runs one of the project's scripts to its end. */
-export function script(name: string, args: readonly string[]): Promise<Finished> {
+export function script(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Finished> {
   const file = fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
-  return finish(process.execPath, [file, ...args], {}, '');
+  return finish(process.execPath, [file, ...args], env, '');
 }
 
 /** Runs Node to its end, in a folder. */
