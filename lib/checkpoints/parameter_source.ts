@@ -19,6 +19,9 @@ const olderNames: readonly (readonly [string, string])[] = [
 
 /** Finds a model's parameters among a checkpoint's tensors. */
 export class CheckpointSource implements ParameterSource {
+  /** Names of the tensors that parameters were made from. */
+  readonly used = new Set<string>();
+
   /**
    * @param prefix the part of a name, such as `bert`, that a checkpoint of the model without its head leaves out.
    * @param where the checkpoint, for messages.
@@ -39,8 +42,9 @@ export class CheckpointSource implements ParameterSource {
     _init?: Initialization,
     stored?: StoredAs,
   ): State {
-    const range = this.find(name);
-    if (!range) {
+    const found = this.find(name);
+    const range = found === undefined ? undefined : this.tensors.get(found);
+    if (found === undefined || !range) {
       throw new HeddleError(
         'ERR_NOT_FOUND',
         `${this.options.where}: expected a tensor '${name}', found none of that name`,
@@ -55,6 +59,7 @@ export class CheckpointSource implements ParameterSource {
       const where = `${range.path}: ${name}`;
       throw mismatch('ERR_SHAPE', where, `[${expected.join(', ')}]`, `[${range.dims.join(', ')}]`);
     }
+    this.used.add(found);
     const part = stored ? partOf(range, shape, stored.offset) : range;
     return new State(name, shape, this.dtypeFor(range, role), { kind: 'file', range: part });
   }
@@ -66,19 +71,17 @@ export class CheckpointSource implements ParameterSource {
     return range.dtype === 'BF16' ? 'bfloat16' : 'float32';
   }
 
-  private find(name: string): FileRange | undefined {
+  /** The name under which the checkpoint has a tensor. */
+  private find(name: string): string | undefined {
     const prefix = `${this.options.prefix}.`;
     const names = name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name];
-    for (const candidate of names) {
-      const found = this.tensors.get(candidate);
-      if (found) return found;
-      for (const [ending, older] of olderNames) {
-        if (!candidate.endsWith(ending)) continue;
-        const range = this.tensors.get(candidate.slice(0, -ending.length) + older);
-        if (range) return range;
-      }
-    }
-    return undefined;
+    const spellings = names.flatMap((candidate) => [
+      candidate,
+      ...olderNames
+        .filter(([ending]) => candidate.endsWith(ending))
+        .map(([ending, older]) => candidate.slice(0, -ending.length) + older),
+    ]);
+    return spellings.find((spelling) => this.tensors.has(spelling));
   }
 }
 

@@ -33,6 +33,8 @@ export function registerInspect(cli: CAC): void {
       printLine(
         `size          ${formatBytes(bytes)} in ${files} ${files === 1 ? 'file' : 'files'}`,
       );
+      if (facts.problem !== undefined) printLine(`problem       ${facts.problem}`);
+      if (facts.unused.length > 0) printLine(`unused        ${facts.unused.join(', ')}`);
       for (const [name, value] of Object.entries(facts.summary))
         printLine(`${name.padEnd(14)}${value}`);
     });

@@ -1,7 +1,10 @@
-import { openCheckpoint } from '../checkpoints/checkpoint.js';
-import { readConfig } from '../checkpoints/config.js';
+import { type Checkpoint, openCheckpoint } from '../checkpoints/checkpoint.js';
+import { type Config, readConfig } from '../checkpoints/config.js';
+import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import { readSentenceTransformers } from '../checkpoints/sentence_transformers.js';
 import { HeddleError } from '../errors.js';
+import { Parameters } from '../graph/parameters.js';
+import { Scope } from '../layers/scope.js';
 import { architectureOf } from '../models/registry.js';
 import { resolveSource, type SourceOptions } from './source.js';
 
@@ -15,6 +18,10 @@ export interface ModelFacts {
   bytes: number;
   files: number;
   tensors: { name: string; dtype: string; shape: number[]; bytes: number }[];
+  /** Names of tensors that `load` makes nothing of, such as the head of another task. */
+  unused: string[];
+  /** Why `load` would refuse the files, as far as config.json and the names and shapes of the tensors say. */
+  problem?: string;
   /** What else is worth knowing, by name. */
   summary: Record<string, string>;
 }
@@ -49,7 +56,7 @@ export async function inspect(source: string, options: SourceOptions = {}): Prom
   }
   return {
     architecture: config.architectures[0] ?? config.modelType ?? 'unknown',
-    supported: isSupported(config.architectures, config.modelType),
+    ...matchTensors(config, checkpoint),
     parameters: { total },
     bytes: checkpoint.totalBytes,
     files: checkpoint.files.length,
@@ -58,12 +65,22 @@ export async function inspect(source: string, options: SourceOptions = {}): Prom
   };
 }
 
-function isSupported(architectures: readonly string[], modelType: string | undefined): boolean {
+/** What `load` would make of the tensors, without reading any. */
+function matchTensors(
+  config: Config,
+  checkpoint: Checkpoint,
+): Pick<ModelFacts, 'supported' | 'unused' | 'problem'> {
+  let supported = false;
   try {
-    architectureOf(architectures, modelType);
-    return true;
+    const { architecture } = architectureOf(config.architectures, config.modelType);
+    supported = true;
+    const { prefix } = architecture;
+    const source = new CheckpointSource(checkpoint.tensors, { prefix, where: config.file });
+    architecture.build(config, new Scope(new Parameters(source)));
+    const names = [...checkpoint.tensors.keys()];
+    return { supported, unused: names.filter((name) => !source.used.has(name)) };
   } catch (error) {
-    if (error instanceof HeddleError && error.code === 'ERR_UNSUPPORTED') return false;
-    throw error;
+    if (!(error instanceof HeddleError)) throw error;
+    return { supported, unused: [], ...(supported ? { problem: error.message } : {}) };
   }
 }

@@ -19,4 +19,32 @@ describe('inspect', () => {
     expect(facts).toMatchObject({ parameters: { total: 2 + 6 + 1 + 4 }, bytes: 100, files: 1 });
     expect(facts.tensors.map(({ name }) => name)).toEqual(Object.keys(header));
   });
+
+  it('names the tensors that the model makes nothing of', async () => {
+    const folder = await tinyFolder({ config: { architectures: ['BertModel'] } });
+    const { supported, unused, problem } = await inspect(folder);
+    expect({ supported, problem }).toEqual({ supported: true, problem: undefined });
+    expect(unused.sort()).toEqual([
+      'cls.predictions.bias',
+      'cls.predictions.transform.LayerNorm.bias',
+      'cls.predictions.transform.LayerNorm.weight',
+      'cls.predictions.transform.dense.bias',
+      'cls.predictions.transform.dense.weight',
+    ]);
+    expect((await inspect(await tinyFolder())).unused).toEqual([]);
+  });
+
+  it('says which tensor is missing', async () => {
+    const config = { architectures: ['BertForQuestionAnswering'] };
+    const { supported, problem } = await inspect(await tinyFolder({ config }));
+    expect(supported).toBe(true);
+    expect(problem).toMatch(/expected a tensor 'qa_outputs\.weight'/);
+  });
+
+  it('knows no tensors of an architecture that it does not know', async () => {
+    const config = { architectures: ['GPT9'] };
+    const facts = await inspect(await tinyFolder({ config }));
+    expect(facts).toMatchObject({ supported: false, unused: [] });
+    expect(facts.problem).toBeUndefined();
+  });
 });
