@@ -3,7 +3,8 @@
  * bench/ops measures.
  */
 
-import { type Tensor, tensor } from '../../lib/graph/tensor.js';
+import { State } from '../../lib/graph/state.js';
+import { stateTensor, type Tensor, tensor } from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
 import { attentionCases } from './attention_cases.js';
 import { ints, type OpCase, offsetsOf, type Random, sum } from './op_case.js';
