@@ -1,7 +1,6 @@
 /** Tokens that stand outside the vocabulary's rules: special tokens, and words a model's author added. */
 import { mismatch } from '../errors.js';
 import { type AlignedText, sliceAligned } from './aligned_text.js';
-import type { Normalizer } from './normalizer.js';
 import { describe, flag, isId, isObject, own } from './tokenizer_json.js';
 
 export interface AddedToken {
@@ -58,11 +57,10 @@ export class AddedTokenFinder {
   private readonly byFirstUnit = new Map<string, { content: string; token: AddedToken }[]>();
   private readonly firstUnits: RegExp | null;
 
-  /** @param normalize given for tokens that are looked for in normalised text: applied to their content. */
-  constructor(tokens: readonly AddedToken[], normalize: Normalizer | null) {
+  /** @param contentOf what of a token is looked for. */
+  constructor(tokens: readonly AddedToken[], contentOf: (token: AddedToken) => string) {
     for (const token of tokens) {
-      const given = { text: token.content, origin: 0, starts: null, ends: null };
-      const content = normalize === null ? token.content : normalize(given).text;
+      const content = contentOf(token);
       if (content === '') continue;
       const candidates = this.byFirstUnit.get(content[0]!) ?? [];
       candidates.push({ content, token });

@@ -10,6 +10,13 @@ for (let byte = 0; byte < 256; byte++) {
   characters.push(String.fromCharCode(printable ? byte : next++));
 }
 
+const bytes = new Map(characters.map((character, byte) => [character, byte]));
+
+/** The byte that a character stands for; undefined for other characters. */
+export function byteOf(character: string): number | undefined {
+  return bytes.get(character);
+}
+
 /** What the byte 0x20 became: 'Ġ'. */
 export const spaceCharacter = characters[0x20]!;
 

@@ -1,45 +1,83 @@
+/** Ids of two neighbours and of what they become. */
+export type Merge = readonly [left: number, right: number, whole: number];
+
+/** Words of at most so many symbols look through all their pairs for the next merge. */
+const shortWord = 12;
+
 /**
- * Byte-pair encoding of one word (Sennrich et al. 2016): as long as any two neighbours have a merge, the
- * merge that was learned first is done, from left to right.
+ * The merges of byte-pair encoding (Sennrich et al. 2016): as long as any two neighbours have a merge,
+ * the one that was learned first is done, from left to right.
  *
- * With a heap over merges that are possible, n log n in the length of the word (a text may be one word of
- * a million characters; the package's objects and JSON keys take 13 s for it, this half a second).
+ * A long word keeps the merges that are possible in a heap, n log n in its length (a text may be one
+ * word of a million characters); a short one is quicker without.
  */
 export class BytePairs {
-  private readonly ranks = new Map<number, number>();
-  private readonly merged: number[] = [];
+  private readonly ranks: PairTable;
+  private readonly wholes: Int32Array;
 
-  /** @param merges in the order in which they were learned: ids of the two halves and of the whole. */
-  constructor(merges: Iterable<readonly [left: number, right: number, whole: number]>) {
-    for (const [left, right, whole] of merges) {
-      this.ranks.set(pairKey(left, right), this.merged.length);
-      this.merged.push(whole);
-    }
+  /** @param merges in the order in which they were learned; of two for one pair, the last counts. */
+  constructor(merges: readonly Merge[]) {
+    this.ranks = new PairTable(merges.length);
+    this.wholes = Int32Array.from(merges, ([, , whole]) => whole);
+    for (const [rank, [left, right]] of merges.entries()) this.ranks.set(left, right, rank);
   }
 
   /**
-   * Merges symbols in place; a symbol that takes no part in any merge is given as -1.
-   * @param symbols ids, at first of single characters. @param ends where each symbol ends.
-   * @returns how many symbols are left, at the front of both arrays.
+   * Merges symbols in place.
+   * @param symbols ids. @param starts @param ends where each symbol lies in the word.
+   * @returns how many symbols are left, at the front of the arrays.
    */
-  merge(symbols: Int32Array, ends: Int32Array): number {
+  merge(symbols: number[], starts: number[], ends: number[]): number {
+    return symbols.length <= shortWord
+      ? this.mergeShort(symbols, starts, ends)
+      : this.mergeLong(symbols, starts, ends);
+  }
+
+  private mergeShort(symbols: number[], starts: number[], ends: number[]): number {
+    let count = symbols.length;
+    for (;;) {
+      let first = Infinity;
+      let at = 0;
+      for (let i = 0; i + 1 < count; i++) {
+        const rank = this.ranks.get(symbols[i]!, symbols[i + 1]!);
+        if (rank === -1 || rank >= first) continue;
+        first = rank;
+        at = i;
+      }
+      if (first === Infinity) return count;
+      symbols[at] = this.wholes[first]!;
+      ends[at] = ends[at + 1]!;
+      count--;
+      for (let i = at + 1; i < count; i++) {
+        symbols[i] = symbols[i + 1]!;
+        starts[i] = starts[i + 1]!;
+        ends[i] = ends[i + 1]!;
+      }
+    }
+  }
+
+  private mergeLong(symbols: number[], starts: number[], ends: number[]): number {
     const count = symbols.length;
     const previous = new Int32Array(count);
     const next = new Int32Array(count);
     const candidates = new Heap(count);
+    const consider = (left: number, right: number): void => {
+      const rank = this.ranks.get(symbols[left]!, symbols[right]!);
+      if (rank !== -1) candidates.push(rank * positions + left);
+    };
     for (let i = 0; i < count; i++) {
       previous[i] = i - 1;
       next[i] = i + 1;
-      if (i > 0) this.consider(candidates, symbols, i - 1, i);
+      if (i > 0) consider(i - 1, i);
     }
     for (let key = candidates.pop(); key !== undefined; key = candidates.pop()) {
       const at = key % positions;
       const after = next[at]!;
       // Either half may have become part of another merge since.
       if (symbols[at] === gone || after >= count) continue;
-      const whole = this.merged[Math.floor(key / positions)]!;
-      const rank = this.ranks.get(pairKey(symbols[at]!, symbols[after]!));
-      if (rank === undefined || this.merged[rank] !== whole) continue;
+      const whole = this.wholes[Math.floor(key / positions)]!;
+      const rank = this.ranks.get(symbols[at]!, symbols[after]!);
+      if (rank === -1 || this.wholes[rank] !== whole) continue;
       symbols[at] = whole;
       ends[at] = ends[after]!;
       symbols[after] = gone;
@@ -47,37 +85,63 @@ export class BytePairs {
       next[at] = following;
       if (following < count) {
         previous[following] = at;
-        this.consider(candidates, symbols, at, following);
+        consider(at, following);
       }
-      if (previous[at]! >= 0) this.consider(candidates, symbols, previous[at]!, at);
+      if (previous[at]! >= 0) consider(previous[at]!, at);
     }
     let left = 0;
     for (let at = 0; at < count; at = next[at]!) {
       symbols[left] = symbols[at]!;
+      starts[left] = starts[at]!;
       ends[left++] = ends[at]!;
     }
     return left;
   }
-
-  private consider(candidates: Heap, symbols: Int32Array, left: number, right: number): void {
-    if (symbols[left]! < 0 || symbols[right]! < 0) return;
-    const rank = this.ranks.get(pairKey(symbols[left]!, symbols[right]!));
-    if (rank !== undefined) candidates.push(rank * positions + left);
-  }
 }
 
 /** Marks a symbol that was merged into its left neighbour. */
-const gone = -2;
+const gone = -1;
 
 /** Positions in a word, and ranks above them, share a number: rank × positions + position < 2^53. */
 const positions = 2 ** 30;
 
-function pairKey(left: number, right: number): number {
-  return left * 2 ** 22 + right;
-}
+/** An open-addressed hash table from pairs of ids to ranks. */
+class PairTable {
+  private readonly lefts: Int32Array;
+  private readonly rights: Int32Array;
+  private readonly ranks: Int32Array;
+  private readonly shift: number;
 
-/** Ids must fit `pairKey`; the largest vocabularies have 2^18 tokens. */
-export const idLimit = 2 ** 22;
+  constructor(pairs: number) {
+    const bits = Math.max(4, Math.ceil(Math.log2(2 * pairs + 1)));
+    this.lefts = new Int32Array(2 ** bits).fill(-1);
+    this.rights = new Int32Array(2 ** bits);
+    this.ranks = new Int32Array(2 ** bits).fill(-1);
+    this.shift = 32 - bits;
+  }
+
+  private slotOf(left: number, right: number): number {
+    const { lefts, rights } = this;
+    const hash = Math.imul(Math.imul(left, 0x9e3779b1) ^ right, 0x85ebca6b);
+    let slot = hash >>> this.shift;
+    while (lefts[slot] !== -1 && !(lefts[slot] === left && rights[slot] === right)) {
+      slot = slot + 1 === lefts.length ? 0 : slot + 1;
+    }
+    return slot;
+  }
+
+  set(left: number, right: number, rank: number): void {
+    const slot = this.slotOf(left, right);
+    this.lefts[slot] = left;
+    this.rights[slot] = right;
+    this.ranks[slot] = rank;
+  }
+
+  /** The pair's rank, or -1. */
+  get(left: number, right: number): number {
+    return this.ranks[this.slotOf(left, right)]!;
+  }
+}
 
 /** A binary heap of numbers, the smallest first. */
 class Heap {

@@ -1,6 +1,15 @@
 /** Post-processors: put the special tokens around one text or a pair, and say which ids are of which type. */
 import { HeddleError, mismatch } from '../errors.js';
-import { describe, flag, isId, isObject, type JsonObject, own, typeOf } from './tokenizer_json.js';
+import {
+  describe,
+  flag,
+  isId,
+  isObject,
+  type JsonObject,
+  objectsOf,
+  own,
+  typeOf,
+} from './tokenizer_json.js';
 
 /** One part of a finished sequence: special tokens, or the ids of a text. */
 export type TemplatePart =
@@ -30,6 +39,8 @@ export function createPostProcessor(config: JsonObject | null, where: string): P
   if (config === null) return plain;
   const type = typeOf(config, where);
   switch (type) {
+    case 'Sequence':
+      return sequence(config, where);
     case 'TemplateProcessing':
       return template(config, where);
     case 'BertProcessing': {
@@ -59,10 +70,32 @@ export function createPostProcessor(config: JsonObject | null, where: string): P
       throw new HeddleError(
         'ERR_UNSUPPORTED',
         `${where}: the post-processor '${type}' is not supported ` +
-          '(TemplateProcessing, BertProcessing, RobertaProcessing and ByteLevel are)',
+          '(Sequence, TemplateProcessing, BertProcessing, RobertaProcessing and ByteLevel are)',
         { found: type, where },
       );
   }
+}
+
+/** Any number of parts that trim offsets, and one that puts special tokens around. @throws ERR_UNSUPPORTED for two such. */
+function sequence(config: JsonObject, where: string): PostProcessor {
+  let result = plain;
+  for (const [i, part] of objectsOf(config, 'processors', where).entries()) {
+    const next = createPostProcessor(part, `${where}: processors[${i}]`);
+    const trims = next.trimOffsets ? next : result;
+    const { trimOffsets, addPrefixSpace } = trims;
+    if (next.single === plain.single) {
+      result = { ...result, trimOffsets, addPrefixSpace };
+    } else if (result.single === plain.single) {
+      result = { ...next, trimOffsets, addPrefixSpace };
+    } else {
+      throw new HeddleError(
+        'ERR_UNSUPPORTED',
+        `${where}: a Sequence with two parts that add special tokens is not supported`,
+        { found: `processors[${i}]`, where },
+      );
+    }
+  }
+  return result;
 }
 
 /** How many special tokens a template adds. */

@@ -1,36 +1,22 @@
-import { HeddleError, mismatch } from '../errors.js';
-import { type AddedToken, AddedTokenFinder, readAddedTokens } from './added_tokens.js';
-import { type AlignedText, endOf, sliceOfGiven, startOf } from './aligned_text.js';
+import { mismatch } from '../errors.js';
+import { type AddedToken, readAddedTokens } from './added_tokens.js';
+import { createDecoder } from './decoder.js';
 import {
   type CompactEncoding,
   type EncodeOptions,
   type Encoding,
   fromCompact,
 } from './encoding.js';
-import { ByteLevelDecoder, WordPieceDecoder } from './hugging_face.js';
-import { createNormalizer, type Normalizer } from './normalizer.js';
-import { trimOffsets } from './offset_trimming.js';
+import { EncodingPipeline } from './encoding_pipeline.js';
 import { createPostProcessor, type PostProcessor, specialCount } from './post_processor.js';
-import { createPreTokenizer, type PreTokenizer } from './pre_tokenizer.js';
 import { readTokenizerFiles, type SpecialIds, type TokenizerSettings } from './tokenizer_files.js';
-import { describe, type JsonObject, objectOrNull, own, typeOf } from './tokenizer_json.js';
+import { describe, type JsonObject, objectOrNull, own } from './tokenizer_json.js';
 import { keptLengths } from './truncation.js';
 import { createVocabularyModel, type VocabularyModel } from './vocabulary_model.js';
 
-/** Ids of one text without special tokens; offsets are start and end by turns. */
-interface TextIds {
-  readonly ids: number[];
-  readonly offsets: number[];
-}
-
 /**
- * A tokenizer of the Hugging Face kind, from its tokenizer.json.
- *
- * Decoders are those of @huggingface/tokenizers. The way from text to ids is ours: offsets need every
- * step to remember where a character came from, and the package differs from the reference on that way
- * (Chinese characters outside the Basic Multilingual Plane, final sigma, the second text of a pair,
- * RoBERTa's type ids) and is slow on long words. Each step refuses a type it does not know, so ids are
- * either the reference's or an error.
+ * A tokenizer of the Hugging Face kind, from its tokenizer.json. Each step refuses a type it does not
+ * know, so ids are either the reference's or an error.
  *
  * Truncation and padding written in tokenizer.json are not followed: the caller decides.
  */
@@ -38,15 +24,12 @@ export class Tokenizer {
   /** The number of tokens, added ones among them. */
   readonly vocabSize: number;
   readonly specialIds: SpecialIds;
-  private readonly normalizer: Normalizer;
-  private readonly preTokenizer: PreTokenizer;
+  private readonly pipeline: EncodingPipeline;
   private readonly model: VocabularyModel;
   private readonly postProcessor: PostProcessor;
   private readonly addedIds = new Map<string, number>();
-  private readonly tokens: string[] = [];
+  private readonly tokens: string[];
   private readonly specials = new Set<number>();
-  private readonly inGivenText: AddedTokenFinder;
-  private readonly inNormalizedText: AddedTokenFinder;
   private readonly joinTokens: (tokens: string[]) => string;
 
   /**
@@ -63,22 +46,20 @@ export class Tokenizer {
     const model = part('model');
     if (model === null) throw mismatch('ERR_FORMAT', `${path}: model`, 'an object', 'nothing');
     this.model = createVocabularyModel(model, `${path}: model`);
-    this.normalizer = createNormalizer(part('normalizer'), `${path}: normalizer`);
-    this.preTokenizer = createPreTokenizer(part('pre_tokenizer'), `${path}: pre_tokenizer`);
     this.postProcessor = createPostProcessor(part('post_processor'), `${path}: post_processor`);
     this.joinTokens = createDecoder(part('decoder'), `${path}: decoder`);
+    const addedTokens = readAddedTokens(own(json, 'added_tokens'), `${path}: added_tokens`);
+    const parts = {
+      normalizer: part('normalizer'),
+      preTokenizer: part('pre_tokenizer'),
+      model: this.model,
+      addedTokens,
+      trim: this.postProcessor.trimOffsets ? this.postProcessor : null,
+    };
+    this.pipeline = new EncodingPipeline(parts, path);
 
-    for (const [token, id] of this.model.vocabulary) this.tokens[id] = token;
-    const added = readAddedTokens(own(json, 'added_tokens'), `${path}: added_tokens`);
-    for (const token of added) this.add(token);
-    this.inGivenText = new AddedTokenFinder(
-      added.filter((token) => !token.normalized),
-      null,
-    );
-    this.inNormalizedText = new AddedTokenFinder(
-      added.filter((token) => token.normalized),
-      this.normalizer,
-    );
+    this.tokens = this.model.vocabulary.tokens.slice();
+    for (const token of addedTokens) this.add(token);
     this.vocabSize = this.tokens.reduce((count) => count + 1, 0); // ids may have gaps
     this.specialIds = this.findSpecialIds();
   }
@@ -94,7 +75,7 @@ export class Tokenizer {
 
   private add(token: AddedToken): void {
     this.addedIds.set(token.content, token.id);
-    this.tokens[token.id] = token.content;
+    this.tokens[token.id] = this.pipeline.contentOf(token);
     if (token.special) this.specials.add(token.id);
   }
 
@@ -153,8 +134,9 @@ export class Tokenizer {
     // of a pair, it must know which text is the longer one.
     const canStop = pair === undefined && this.settings.truncationSide === 'right';
     const enough = canStop && maxLength !== undefined ? maxLength + 1 : Infinity;
-    const first = this.encodeText(text, enough, withOffsets);
-    const second = pair === undefined ? null : this.encodeText(pair, enough, withOffsets);
+    const first = this.pipeline.encode(text.toWellFormed(), enough, withOffsets);
+    const second =
+      pair === undefined ? null : this.pipeline.encode(pair.toWellFormed(), enough, withOffsets);
     const [firstKept, secondKept] =
       maxLength === undefined
         ? [first.ids.length, second?.ids.length ?? 0]
@@ -189,57 +171,6 @@ export class Tokenizer {
       : { ids, typeIds, offsets, overflowed };
   }
 
-  /** Ids of one text without special tokens, at least `enough` of them if it has so many. */
-  private encodeText(given: string, enough: number, withOffsets: boolean): TextIds {
-    const text = given.replace(/\p{Surrogate}/gu, '\ufffd');
-    const ids: number[] = [];
-    const offsets: number[] = [];
-    const { trimOffsets: trims, addPrefixSpace } = this.postProcessor;
-    const tokens: string[] = [];
-    const push = (id: number, token: string, start: number, end: number): void => {
-      ids.push(id);
-      if (withOffsets) offsets.push(start, end);
-      if (withOffsets && trims) tokens.push(token);
-    };
-    for (const { id, text: source } of this.sections(text)) {
-      if (id !== null) {
-        push(id, source.text, startOf(source, 0), endOf(source, source.text.length));
-      } else {
-        this.encodeSection(source, enough - ids.length, push);
-      }
-      if (ids.length >= enough) break;
-    }
-    if (withOffsets && trims) trimOffsets(offsets, tokens, text, addPrefixSpace);
-    return { ids, offsets };
-  }
-
-  private encodeSection(
-    source: AlignedText,
-    enough: number,
-    push: (id: number, token: string, start: number, end: number) => void,
-  ): void {
-    let count = 0;
-    for (const { text, source: aligned, at } of this.preTokenizer(source)) {
-      const { ids, ends } = this.model.encodeWord(text);
-      let from = at;
-      for (let i = 0; i < ids.length; i++) {
-        const to = at + ends[i]!;
-        push(ids[i]!, this.tokens[ids[i]!]!, startOf(aligned, from), endOf(aligned, to));
-        from = to;
-      }
-      count += ids.length;
-      if (count >= enough) return;
-    }
-  }
-
-  /** Added tokens and normalised text between them. */
-  private *sections(text: string): Generator<{ id: number | null; text: AlignedText }> {
-    for (const section of this.inGivenText.split(sliceOfGiven(text, 0, text.length))) {
-      if (section.id !== null) yield section;
-      else yield* this.inNormalizedText.split(this.normalizer(section.text));
-    }
-  }
-
   /**
    * The text of ids.
    * @throws ERR_INPUT for an id that is no token.
@@ -260,19 +191,4 @@ export class Tokenizer {
 
 function checkText(value: unknown, name: string): void {
   if (typeof value !== 'string') throw mismatch('ERR_ARGUMENT', name, 'a string', describe(value));
-}
-
-function createDecoder(config: JsonObject | null, where: string): (tokens: string[]) => string {
-  if (config === null) return (tokens) => tokens.join(' ');
-  const type = typeOf(config, where);
-  if (type !== 'WordPiece' && type !== 'ByteLevel') {
-    throw new HeddleError(
-      'ERR_UNSUPPORTED',
-      `${where}: the decoder '${type}' is not supported (WordPiece and ByteLevel are)`,
-      { found: type, where },
-    );
-  }
-  const decoder =
-    type === 'WordPiece' ? new WordPieceDecoder(config) : new ByteLevelDecoder(config);
-  return (tokens) => decoder.decode(tokens);
 }

@@ -46,6 +46,33 @@ export function flag(config: JsonObject, key: string, otherwise: boolean): boole
   return typeof value === 'boolean' ? value : otherwise;
 }
 
+/** A member that is a text; `otherwise` when it is absent or null. */
+export function textOr(config: JsonObject, key: string, otherwise: string, where: string): string {
+  const value = own(config, key) ?? otherwise;
+  if (typeof value !== 'string') {
+    throw mismatch('ERR_FORMAT', `${where}: ${key}`, 'a string', describe(value));
+  }
+  return value;
+}
+
+/** A member that is an integer from 0; `otherwise` when it is absent or null. */
+export function integer(config: JsonObject, key: string, otherwise: number, where: string): number {
+  const value = own(config, key) ?? otherwise;
+  if (!isId(value)) {
+    throw mismatch('ERR_FORMAT', `${where}: ${key}`, 'an integer of at least 0', describe(value));
+  }
+  return value;
+}
+
+/** The parts of a Sequence. */
+export function objectsOf(config: JsonObject, key: string, where: string): JsonObject[] {
+  const list = own(config, key);
+  if (!Array.isArray(list) || !list.every(isObject)) {
+    throw mismatch('ERR_FORMAT', `${where}: ${key}`, 'a list of objects', describe(list));
+  }
+  return list;
+}
+
 export function own(config: JsonObject, key: string): unknown {
   return Object.hasOwn(config, key) ? config[key] : undefined;
 }

@@ -56,8 +56,53 @@ export const controlCharacter = new RegExp(
 
 export const whiteSpace = /^\p{White_Space}$/u;
 
-/** The words of BERT's pre-tokenizer: runs without space and punctuation, and single punctuation marks. */
-export const bertWords = new RegExp(
-  String.raw`[^${punctuation}\p{White_Space}]+|${punctuation}`,
-  'gv',
+/** Runs of Rust's word characters, and runs of what is neither one nor space. */
+export const words =
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
+
+/** A set of characters that answers quickly: what the expression said of a character is kept. */
+export class CharacterSet {
+  /** By code point, of the Basic Multilingual Plane: 0 not asked yet, 1 outside, 2 inside. */
+  private readonly known = new Uint8Array(0x10000);
+
+  private readonly one: RegExp;
+  /** Finds the characters one by one. */
+  readonly global: RegExp;
+
+  /** @param set a class of a regular expression with the `v` flag. */
+  constructor(set: string) {
+    this.one = new RegExp(`^${set}$`, 'v');
+    this.global = new RegExp(set, 'gv');
+  }
+
+  has(codePoint: number): boolean {
+    const known = codePoint > 0xffff ? 0 : this.known[codePoint]!;
+    if (known !== 0) return known === 2;
+    const inside = this.one.test(String.fromCodePoint(codePoint));
+    if (codePoint <= 0xffff) this.known[codePoint] = inside ? 2 : 1;
+    return inside;
+  }
+}
+
+/** Rust's `char::is_whitespace`. */
+export const spaces = new CharacterSet(String.raw`\p{White_Space}`);
+
+/** ASCII's and Unicode's punctuation, as BERT has it. */
+export const punctuationMarks = new CharacterSet(punctuation);
+
+/** Rust's `char::is_numeric`. */
+export const numerals = new CharacterSet(String.raw`\p{N}`);
+
+/** Marks of all kinds. */
+export const combiningMark = new CharacterSet(String.raw`\p{M}`);
+
+/** SentencePiece's `nmt` rules (`builder.cc`). */
+export const nmtRemoved = new CharacterSet(String.raw`[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]`);
+export const nmtSpace = new CharacterSet(
+  String.raw`[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]`,
 );
+
+export function decomposes(_character: string): boolean {
+  return true;
+}
+export const secondOfComposition = /^[\p{M}\u1161-\u1175\u11a8-\u11c2]$/u;

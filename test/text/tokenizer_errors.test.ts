@@ -24,6 +24,13 @@ const bpe = (fields: object) => ({
   model: { type: 'BPE', vocab, merges: [['a', 'b']], ...fields },
 });
 
+const unigram = (fields: object) => ({
+  model: { type: 'Unigram', vocab: [['a', -1]], ...fields },
+});
+const normalizer = (part: object) => ({ ...wordPiece, normalizer: part });
+const preTokenizer = (part: object) => ({ ...wordPiece, pre_tokenizer: part });
+const bertProcessing = { type: 'BertProcessing', cls: ['a', 1], sep: ['b', 2] };
+
 describe('Tokenizer.load', () => {
   it('opens the least that is a tokenizer', async () => {
     await write('tokenizer.json', wordPiece);
@@ -80,17 +87,73 @@ describe('Tokenizer.load', () => {
     ['a merge into no token', bpe({ merges: ['b a'] }), 'ERR_FORMAT'],
     ['merges that are none', bpe({ merges: null }), 'ERR_FORMAT'],
     ['dropout', bpe({ dropout: 0.1 }), 'ERR_UNSUPPORTED'],
-    ['byte fallback', bpe({ byte_fallback: true }), 'ERR_UNSUPPORTED'],
     ['added tokens without ids', { ...wordPiece, added_tokens: [{ content: 'x' }] }, 'ERR_FORMAT'],
-    ['a Unigram model', { model: { type: 'Unigram', vocab: [] } }, 'ERR_UNSUPPORTED'],
-    ['an unknown normalizer', { ...wordPiece, normalizer: { type: 'Nmt' } }, 'ERR_UNSUPPORTED'],
+    ['an unknown model', { model: { type: 'X', vocab: [] } }, 'ERR_UNSUPPORTED'],
+    ['a Unigram model without tokens', unigram({ vocab: [] }), 'ERR_FORMAT'],
+    ['a Unigram token without a score', unigram({ vocab: [['a']] }), 'ERR_FORMAT'],
+    ['an unknown token beyond the vocabulary', unigram({ unk_id: 3 }), 'ERR_FORMAT'],
+    ['an unknown normalizer', normalizer({ type: 'X' }), 'ERR_UNSUPPORTED'],
+    ['a Sequence that is none', normalizer({ type: 'Sequence', normalizers: {} }), 'ERR_FORMAT'],
+    [
+      'an unknown normalizer in a Sequence',
+      normalizer({ type: 'Sequence', normalizers: [{ type: 'X' }] }),
+      'ERR_UNSUPPORTED',
+    ],
+    [
+      'a character map that is none',
+      normalizer({ type: 'Precompiled', precompiled_charsmap: 'AAAA' }),
+      'ERR_FORMAT',
+    ],
+    ['a Replace without a pattern', normalizer({ type: 'Replace', content: '' }), 'ERR_FORMAT'],
+    [
+      'a regular expression that is none',
+      normalizer({ type: 'Replace', pattern: { Regex: 'a{2,1}' }, content: '' }),
+      'ERR_FORMAT',
+    ],
+    [
+      'a regular expression with a back reference',
+      normalizer({ type: 'Replace', pattern: { Regex: '(a)\\1' }, content: '' }),
+      'ERR_UNSUPPORTED',
+    ],
+    [
+      'a behavior that is none',
+      preTokenizer({ type: 'Split', pattern: { String: 'a' }, behavior: 'X' }),
+      'ERR_FORMAT',
+    ],
+    [
+      'a Metaspace of two characters',
+      preTokenizer({ type: 'Metaspace', replacement: '__' }),
+      'ERR_FORMAT',
+    ],
+    [
+      'a Metaspace with another scheme',
+      preTokenizer({ type: 'Metaspace', prepend_scheme: 'X' }),
+      'ERR_FORMAT',
+    ],
+    [
+      'ByteLevel before another pre-tokenizer',
+      preTokenizer({
+        type: 'Sequence',
+        pretokenizers: [{ type: 'ByteLevel' }, { type: 'Whitespace' }],
+      }),
+      'ERR_UNSUPPORTED',
+    ],
     ['an unknown pre-tokenizer', { ...wordPiece, pre_tokenizer: { type: 'X' } }, 'ERR_UNSUPPORTED'],
     [
       'an unknown post-processor',
       { ...wordPiece, post_processor: { type: 'X' } },
       'ERR_UNSUPPORTED',
     ],
-    ['an unknown decoder', { ...wordPiece, decoder: { type: 'CTC' } }, 'ERR_UNSUPPORTED'],
+    ['an unknown decoder', { ...wordPiece, decoder: { type: 'X' } }, 'ERR_UNSUPPORTED'],
+    ['a Strip of nothing', { ...wordPiece, decoder: { type: 'Strip', content: '' } }, 'ERR_FORMAT'],
+    [
+      'two post-processors that add tokens',
+      {
+        ...wordPiece,
+        post_processor: { type: 'Sequence', processors: [bertProcessing, bertProcessing] },
+      },
+      'ERR_UNSUPPORTED',
+    ],
     [
       'a template without ids',
       {
@@ -151,7 +214,16 @@ describe('misuse', () => {
   });
 });
 
-describe.each(['bert_uncased', 'roberta_bpe'])('a megabyte of one character with %s', (name) => {
+describe.each([
+  'albert_unigram',
+  'bert_uncased',
+  'clip_bpe',
+  'llama2_bpe',
+  'llama3_bpe',
+  'precompiled_unigram',
+  'rare_wordlevel',
+  'roberta_bpe',
+])('a megabyte of one character with %s', (name) => {
   it.each(['a', '.', ' ', '本'])('%j', async (character) => {
     const tokenizer = await Tokenizer.load(join(fixtures, name));
     const text = character.repeat(1e6 / Buffer.byteLength(character));

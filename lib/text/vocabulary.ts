@@ -1,0 +1,128 @@
+import { mismatch } from '../errors.js';
+import { describe, isId, isObject } from './tokenizer_json.js';
+
+/** The place of a trie where every walk begins. */
+export const root = 0;
+
+/** Slots that may be taken of so many that there are, before a trie gets larger. */
+const fullest = 0.75;
+
+/**
+ * The tokens of a model: from id to token an array, from token to id a trie over UTF-16 units, in which
+ * tokens are also found at any place of a text without cutting candidates out of it.
+ *
+ * The trie is one open-addressed hash table of (node, unit), and a node is the slot its entry lies in:
+ * ten bytes a slot, in three arrays.
+ */
+export class Vocabulary {
+  /** Token by id; ids may have gaps. */
+  readonly tokens: string[] = [];
+  /** The longest token, in UTF-16 units. */
+  readonly longest: number;
+  /** Parent + 1 of the node in a slot; 0 where there is none. Slot 0 is the root's, which has no parent. */
+  private parents = new Int32Array(0);
+  private units = new Uint16Array(0);
+  private ids = new Int32Array(0);
+  private shift = 32;
+  private nodes = 0;
+
+  /** @param entries tokens and their ids; of several ids of one token, the last counts. */
+  constructor(entries: readonly (readonly [token: string, id: number])[]) {
+    let longest = 1;
+    for (const [token, id] of entries) {
+      this.tokens[id] = token;
+      longest = Math.max(longest, token.length);
+    }
+    this.longest = longest;
+    let bits = 8;
+    while (!this.fill(entries, bits)) bits++;
+  }
+
+  private fill(entries: readonly (readonly [string, number])[], bits: number): boolean {
+    const slots = 2 ** bits;
+    if (entries.length > fullest * slots) return false;
+    this.parents = new Int32Array(slots);
+    this.parents[root] = -1;
+    this.units = new Uint16Array(slots);
+    this.ids = new Int32Array(slots).fill(-1);
+    this.shift = 32 - bits;
+    this.nodes = 0;
+    for (const [token, id] of entries) {
+      let node = root;
+      for (let i = 0; i < token.length; i++) {
+        node = this.grown(node, token.charCodeAt(i));
+        if (this.nodes > fullest * slots) return false;
+      }
+      this.ids[node] = id;
+    }
+    return true;
+  }
+
+  private grown(node: number, unit: number): number {
+    const slot = this.slotOf(node, unit);
+    if (this.parents[slot] === 0) {
+      this.parents[slot] = node + 1;
+      this.units[slot] = unit;
+      this.nodes++;
+    }
+    return slot;
+  }
+
+  /** The slot of a node's child, or the empty one where it would lie. */
+  private slotOf(node: number, unit: number): number {
+    const { parents, units } = this;
+    const hash = Math.imul(Math.imul(node + 1, 0x9e3779b1) ^ unit, 0x85ebca6b);
+    let slot = hash >>> this.shift;
+    for (let parent = parents[slot]!; parent !== 0; parent = parents[slot]!) {
+      if (parent === node + 1 && units[slot] === unit) return slot;
+      slot = slot + 1 === parents.length ? 0 : slot + 1;
+    }
+    return slot;
+  }
+
+  /** The node one unit further; `root` where no token goes on so. */
+  next(node: number, unit: number): number {
+    const slot = this.slotOf(node, unit);
+    return this.parents[slot] === 0 ? root : slot;
+  }
+
+  /** The node at the end of a text that begins some token; `root` for any other text. */
+  walk(text: string): number {
+    let node = root;
+    for (let i = 0; i < text.length; i++) {
+      node = this.next(node, text.charCodeAt(i));
+      if (node === root) return root;
+    }
+    return node;
+  }
+
+  /** The id of the token that ends at a node, or -1. */
+  idAt(node: number): number {
+    return this.ids[node]!;
+  }
+
+  get(token: string): number | undefined {
+    const node = this.walk(token);
+    const id = node === root && token !== '' ? -1 : this.ids[node]!;
+    return id === -1 ? undefined : id;
+  }
+}
+
+/** An object of tokens to ids. @throws ERR_FORMAT */
+export function readVocabulary(vocab: unknown, where: string): Vocabulary {
+  if (!isObject(vocab)) {
+    throw mismatch('ERR_FORMAT', `${where}: vocab`, 'an object of tokens to ids', describe(vocab));
+  }
+  const entries = Object.entries(vocab);
+  for (const [token, id] of entries) {
+    if (!isId(id)) {
+      throw mismatch(
+        'ERR_FORMAT',
+        `${where}: the id of '${token}'`,
+        'an integer of at least 0',
+        describe(id),
+      );
+    }
+  }
+  return new Vocabulary(entries as [string, number][]);
+}
