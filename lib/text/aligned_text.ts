@@ -82,7 +82,7 @@ export function alignedWord(word: Word): AlignedText {
     return { text, begin: startOf(source, at), starts, ends };
   }
   return at === 0 && text.length === source.text.length
-    ? { ...source, begin: startOf(source, 0) }
+    ? source
     : sliceAligned(source, at, at + text.length);
 }
 

@@ -1,6 +1,6 @@
 import { type AlignedText, mapCharacters } from './aligned_text.js';
 import { flag, type JsonObject } from './tokenizer_json.js';
-import { controlCharacter, nonSpacingMarks, whiteSpace } from './unicode.js';
+import { controlCharacter, decomposes, nonSpacingMarks, whiteSpace } from './unicode.js';
 
 const plainAscii = /^[\t\n\r\x20-\x7e]*$/;
 const otherSpace = /[\t\n\r]/g;
@@ -30,7 +30,10 @@ export function bertNormalizer(config: JsonObject): (text: AlignedText) => Align
       if (whiteSpace.test(character)) result = ' ';
     }
     if (spaceChinese && isChinese(character.codePointAt(0)!)) result = ` ${result} `;
-    if (stripAccents) result = result.normalize('NFD').replace(nonSpacingMarks, '');
+    if (stripAccents) {
+      if (decomposes(character)) result = result.normalize('NFD');
+      result = result.replace(nonSpacingMarks, '');
+    }
     return lowercase ? lowerCased(result) : result;
   }
 

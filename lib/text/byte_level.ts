@@ -1,14 +1,14 @@
 /** Byte-level vocabularies: words of UTF-8 bytes, each byte written as one printable character. */
 import { type AlignedText, type Word, wordOf } from './aligned_text.js';
 import { byteCharactersOf } from './byte_characters.js';
+import { translateRegex } from './oniguruma.js';
 import type { Pieces } from './vocabulary_model.js';
 
-/**
- * GPT-2's words (Radford et al. 2019, `encoder.py`). White_Space in place of `\s`, which in JavaScript
- * has U+FEFF in it and not U+0085.
- */
-const gpt2Words =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+/** GPT-2's words (Radford et al. 2019, `encoder.py`). */
+const gpt2Words = translateRegex(
+  String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
+  'ByteLevel',
+);
 
 /** The words of a byte-level pre-tokenizer, still in characters: see `inBytes`. */
 export function* byteLevelWords(

@@ -83,7 +83,7 @@ const spaceAtEnd = /(?<!\p{White_Space})\p{White_Space}+$/u;
 
 function strip(left: boolean, right: boolean): Normalizer {
   return (source) => {
-    const { text, begin } = source;
+    const { text } = source;
     const start = left ? (spaceAtStart.exec(text)?.[0].length ?? 0) : 0;
     const trailing = right ? (spaceAtEnd.exec(text)?.[0].length ?? 0) : 0;
     const end = Math.max(start, text.length - trailing);
@@ -91,7 +91,7 @@ function strip(left: boolean, right: boolean): Normalizer {
     const kept = new Rewriter(source);
     kept.skip(start); // white space has one unit each
     kept.copy(end);
-    return { ...kept.finish(), begin };
+    return kept.finish();
   };
 }
 

@@ -7,27 +7,29 @@
  * captured and then matched.
  */
 import { HeddleError } from '../errors.js';
+import { property, wordCharacters } from './unicode.js';
 
 /** What the escapes mean, as the inside of a class. */
 const classes: Record<string, string> = {
   s: String.raw`\p{White_Space}`,
-  d: String.raw`\p{Nd}`,
-  w: String.raw`\p{L}\p{M}\p{Nd}\p{Pc}`,
+  d: property('Nd'),
+  // The first superscripts and fractions are word characters to `\w` only.
+  w: String.raw`${wordCharacters}\xb2\xb3\xb9\xbc-\xbe`,
   h: '0-9A-Fa-f',
 };
 
 const posixClasses: Record<string, string> = {
-  alnum: String.raw`\p{L}\p{M}\p{Nd}`,
-  alpha: String.raw`\p{L}\p{M}`,
+  alnum: `${property('Alphabetic')}${property('Nd')}`,
+  alpha: property('Alphabetic'),
   ascii: String.raw`\0-\x7f`,
   blank: String.raw`\p{Zs}\t`,
-  cntrl: String.raw`\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}`,
-  digit: String.raw`\p{Nd}`,
-  lower: String.raw`\p{Ll}`,
-  punct: String.raw`\p{P}`,
+  cntrl: String.raw`\p{Cc}`,
+  digit: property('Nd'),
+  lower: property('Lowercase'),
+  punct: `${property('P')}${property('S')}`,
   space: String.raw`\p{White_Space}`,
-  upper: String.raw`\p{Lu}`,
-  word: String.raw`\p{L}\p{M}\p{Nd}\p{Pc}`,
+  upper: property('Uppercase'),
+  word: wordCharacters,
   xdigit: '0-9A-Fa-f',
 };
 
@@ -250,8 +252,18 @@ class Translation {
     this.at++;
     if (this.source[this.at] === '[') throw this.unsupported("'-['");
     const to = this.take('\\') ? this.escapedCharacter() : this.character();
-    if (this.ignoreCase) throw this.unsupported('a range that ignores case');
-    return `${quoted(from)}-${quoted(to)}`;
+    const range = `${quoted(from)}-${quoted(to)}`;
+    return this.ignoreCase ? range + this.rangeAlike(from, to) : range;
+  }
+
+  private rangeAlike(from: string, to: string): string {
+    const [first, last] = [from.codePointAt(0)!, to.codePointAt(0)!];
+    if (last - first > 255) throw this.unsupported('a range of more than 256 that ignores case');
+    let result = '';
+    for (let codePoint = first; codePoint <= last; codePoint++) {
+      result += charactersAlike(String.fromCodePoint(codePoint)).map(quoted).join('');
+    }
+    return result;
   }
 
   private literal(character: string): string {
@@ -268,15 +280,16 @@ function quoted(character: string): string {
   return `\\u{${character.codePointAt(0)!.toString(16)}}`;
 }
 
-/** A property by the name Oniguruma knows it by: scripts and binary properties too, in any spelling of case. */
+/** A property by the name that Oniguruma has for it: a category, a script or a binary property, in any case. */
 function propertyClass(name: string): string {
   const plain = name.replace(/[ _-]/g, '').toLowerCase();
+  if (plain === 'punct') return property('P');
   if (Object.hasOwn(posixClasses, plain)) return posixClasses[plain]!;
   const words = name
     .split(/[ _-]/)
-    .map((word) => word[0]!.toUpperCase() + word.slice(1).toLowerCase());
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1).toLowerCase());
   const spelled = words.join('_');
-  return isProperty(spelled) ? `\\p{${spelled}}` : `\\p{Script=${spelled}}`;
+  return property(isProperty(spelled) ? spelled : `Script=${spelled}`);
 }
 
 function isProperty(name: string): boolean {

@@ -52,7 +52,7 @@ export function* partsOf(text: string, pattern: RegExp, invert = false): Generat
   let done = 0;
   let from = 0;
   let lastEnd = -1;
-  while (from <= text.length) {
+  while (text !== '' && from <= text.length) {
     // Set each time: the caller may use the pattern between two parts.
     pattern.lastIndex = from;
     const match = pattern.exec(text);

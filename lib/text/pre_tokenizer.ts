@@ -1,6 +1,13 @@
 /** Pre-tokenizers: cut a normalised text into words, which the vocabulary then cuts into tokens. */
 import { HeddleError } from '../errors.js';
-import { type AlignedText, alignedWord, unitsAt, type Word, wordOf } from './aligned_text.js';
+import {
+  type AlignedText,
+  alignedWord,
+  startOf,
+  unitsAt,
+  type Word,
+  wordOf,
+} from './aligned_text.js';
 import { byteLevelWords } from './byte_level.js';
 import {
   type Behavior,
@@ -162,7 +169,7 @@ function metaspace(config: JsonObject, where: string): PreTokenizer {
     if (given.text === '') return;
     const source = { ...given, text: given.text.replaceAll(' ', mark) };
     const { text } = source;
-    const wanted = scheme === 'always' || (scheme === 'first' && given.begin === 0);
+    const wanted = scheme === 'always' || (scheme === 'first' && startOf(given, 0) === 0);
     const prefix = wanted && !text.startsWith(mark) ? 1 : 0;
     for (let start = 0; start < text.length; ) {
       const next = splits ? text.indexOf(mark, start + 1) : -1;

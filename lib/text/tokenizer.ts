@@ -29,7 +29,8 @@ export class Tokenizer {
   private readonly postProcessor: PostProcessor;
   private readonly addedIds = new Map<string, number>();
   private readonly tokens: string[];
-  private readonly specials = new Set<number>();
+  /** As they are written: a special token that normalisation changes is not skipped, as in the reference. */
+  private readonly specials = new Set<string>();
   private readonly joinTokens: (tokens: string[]) => string;
 
   /**
@@ -76,7 +77,7 @@ export class Tokenizer {
   private add(token: AddedToken): void {
     this.addedIds.set(token.content, token.id);
     this.tokens[token.id] = this.pipeline.contentOf(token);
-    if (token.special) this.specials.add(token.id);
+    if (token.special) this.specials.add(token.content);
   }
 
   private findSpecialIds(): SpecialIds {
@@ -183,7 +184,7 @@ export class Tokenizer {
       if (token === undefined) {
         throw mismatch('ERR_INPUT', `decode: ids[${i}]`, `a token's id`, describe(ids[i]));
       }
-      if (!(skipSpecialTokens && this.specials.has(ids[i]!))) tokens.push(token);
+      if (!(skipSpecialTokens && this.specials.has(token))) tokens.push(token);
     }
     return this.joinTokens(tokens);
   }

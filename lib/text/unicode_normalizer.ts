@@ -7,7 +7,7 @@
  * What a character decomposes to, and whether two compose, JavaScript's `normalize` says.
  */
 import { type AlignedText, Rewriter } from './aligned_text.js';
-import { decomposes, secondOfComposition } from './unicode.js';
+import { combiningMark, decomposes, isSecondOfComposition } from './unicode.js';
 
 type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
@@ -115,7 +115,7 @@ function* composed(characters: Iterable<Character>): Generator<Character> {
 
 /** What two characters compose to. */
 function composition(first: string, second: string): string | undefined {
-  if (!secondOfComposition.test(second)) return undefined;
+  if (!isSecondOfComposition(second)) return undefined;
   const whole = (first + second).normalize('NFC');
   return [...whole].length === 1 && decomposes(whole) ? whole : undefined;
 }
@@ -138,11 +138,11 @@ function combiningClasses(): Map<string, number> {
     (first + second).normalize('NFD') === second + first && first !== second;
   const marks: string[] = [];
   for (let codePoint = 0x300; codePoint <= 0x1ffff; codePoint++) {
+    if (!combiningMark.has(codePoint)) continue;
     const mark = String.fromCodePoint(codePoint);
-    // Of class 240 and of class 1, the last and nearly the first: a mark changes places with one of them.
-    if (/\p{M}/u.test(mark) && decomposes(mark) && mark.normalize('NFD') === mark) {
-      if (swaps('\u0345', mark) || swaps(mark, '\u0334')) marks.push(mark);
-    }
+    if (mark.normalize('NFD') !== mark) continue;
+    // Of class 240 and of class 1, the last and the first: a mark of any class changes places with one of them.
+    if (swaps('\u0345', mark) || swaps(mark, '\u0334')) marks.push(mark);
   }
   const ordered = marks.join('').normalize('NFD');
   const result = new Map<string, number>();
