@@ -3,13 +3,11 @@
  * novels, in a fixed shuffle. Usage: node bench/make-texts.mjs NOVELS.txt FOLDER_OF_TOKENIZER
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Tokenizer } from '@huggingface/tokenizers';
+import { Tokenizer } from '../dist/index.mjs';
 
 const count = 256;
 const [, , novels, folder] = process.argv;
-const json = (name) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
+const tokenizer = await Tokenizer.load(folder);
 
 const sentences = readFileSync(novels, 'utf8')
   .split(/\r?\n\s*\r?\n/)

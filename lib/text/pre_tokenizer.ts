@@ -18,7 +18,14 @@ import {
   readPattern,
 } from './pattern.js';
 import { flag, type JsonObject, objectsOf, own, textOr, typeOf } from './tokenizer_json.js';
-import { type CharacterSet, numerals, punctuationMarks, spaces, words } from './unicode.js';
+import {
+  type CharacterSet,
+  numeral,
+  punctuationMark,
+  punctuationMarks,
+  spaces,
+  words,
+} from './unicode.js';
 
 export interface PreTokenizer {
   /** Never empty words; a generator, so that a caller who has tokens enough can stop. */
@@ -62,10 +69,10 @@ export function createPreTokenizer(config: JsonObject | null, where: string): Pr
     case 'CharDelimiterSplit':
       return splitter(literalPattern(textOr(config, 'delimiter', '', where)), 'Removed', false);
     case 'Punctuation':
-      return splitter(punctuationMarks.global, readBehavior(config, 'Isolated', where), false);
+      return splitter(punctuationMark, readBehavior(config, 'Isolated', where), false);
     case 'Digits': {
       const each = flag(config, 'individual_digits', false);
-      return splitter(numerals.global, each ? 'Isolated' : 'Contiguous', false);
+      return splitter(numeral, each ? 'Isolated' : 'Contiguous', false);
     }
     default:
       throw new HeddleError(
@@ -165,21 +172,28 @@ function metaspace(config: JsonObject, where: string): PreTokenizer {
       { where, found: mark },
     );
   }
-  return inCharacters(function* (given) {
-    if (given.text === '') return;
-    const source = { ...given, text: given.text.replaceAll(' ', mark) };
-    const { text } = source;
+  return inCharacters((given) => {
+    if (given.text === '') return [];
+    const text = given.text.replaceAll(' ', mark);
+    const source = text === given.text ? given : { ...given, text };
     const wanted = scheme === 'always' || (scheme === 'first' && startOf(given, 0) === 0);
-    const prefix = wanted && !text.startsWith(mark) ? 1 : 0;
-    for (let start = 0; start < text.length; ) {
-      const next = splits ? text.indexOf(mark, start + 1) : -1;
-      const end = next === -1 ? text.length : next;
-      if (start === 0 && prefix === 1) {
-        yield { text: mark + text.slice(0, end), source, at: 0, prefix };
-      } else {
-        yield wordOf(source, start, end);
-      }
-      start = end;
-    }
+    const prefix = wanted && !text.startsWith(mark) ? mark : '';
+    const next = splits ? text.indexOf(mark, 1) : -1;
+    const end = next === -1 ? text.length : next;
+    const first: Word = { text: prefix + text.slice(0, end), source, at: 0, prefix: prefix.length };
+    return next === -1 ? [first] : markedWords(first, mark);
   });
+}
+
+/** A first word, and behind it one from each mark to the next. */
+function* markedWords(first: Word, mark: string): Generator<Word> {
+  yield first;
+  const { source } = first;
+  const { text } = source;
+  for (let start = first.text.length - first.prefix; start < text.length; ) {
+    const next = text.indexOf(mark, start + 1);
+    const end = next === -1 ? text.length : next;
+    yield wordOf(source, start, end);
+    start = end;
+  }
 }

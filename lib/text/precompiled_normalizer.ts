@@ -3,7 +3,8 @@
  * from UTF-8 to places in a block of replacements, each ended by a zero byte.
  */
 import { HeddleError } from '../errors.js';
-import { type AlignedText, Rewriter } from './aligned_text.js';
+import { type AlignedText, Rewriter, unitsAt } from './aligned_text.js';
+import { CharacterSet } from './unicode.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -11,6 +12,9 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 /** What may make a grapheme of more than one character: returns, marks, joiners, prefixes, Hangul, modifiers. */
 const maybeCluster =
   /[\r\p{M}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u0d4e\u0e33\u0eb3\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff\uff9e\uff9f\u{11000}-\u{11fff}]/u;
+
+/** Without the return, which makes one grapheme with a line feed. */
+const plainAscii = /^[^\r\u0080-\uffff]*$/;
 
 const rememberedGraphemes = 20_000;
 
@@ -39,13 +43,14 @@ export function precompiledNormalizer(
     return result;
   };
   const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
-  const unmapped = asciiWithout((character) => map.find(encoder.encode(character)) !== undefined);
+  const mapped = new CharacterSet((character) => replacement(character) !== undefined);
 
   return (source) => {
     const { text } = source;
-    if (unmapped.test(text)) return source;
+    const hasClusters = !plainAscii.test(text) && maybeCluster.test(text);
+    if (!hasClusters && !hasAny(text, mapped)) return source;
     const rewriting = new Changes();
-    const clusters: Iterable<string> = maybeCluster.test(text) ? segmentsOf(graphemes, text) : text;
+    const clusters: Iterable<string> = hasClusters ? segmentsOf(graphemes, text) : text;
     for (const grapheme of clusters) {
       const whole =
         grapheme.length < longGrapheme && Buffer.byteLength(grapheme) < longGrapheme
@@ -69,13 +74,11 @@ function* segmentsOf(segmenter: Intl.Segmenter, text: string): Generator<string>
   for (const { segment } of segmenter.segment(text)) yield segment;
 }
 
-/** Matches ASCII texts without a character that `changes`. */
-function asciiWithout(changes: (character: string) => boolean): RegExp {
-  let kept = '';
-  for (let code = 0; code < 0x80; code++) {
-    if (!changes(String.fromCharCode(code))) kept += `\\x${code.toString(16).padStart(2, '0')}`;
+function hasAny(text: string, set: CharacterSet): boolean {
+  for (let at = 0; at < text.length; at += unitsAt(text, at)) {
+    if (set.has(text.codePointAt(at)!)) return true;
   }
-  return new RegExp(`^[${kept}]*$`);
+  return false;
 }
 
 /**

@@ -44,47 +44,46 @@ const rustWord = String.raw`${wordCharacters}\p{Join_Control}`;
 /** Runs of Rust's word characters, and runs of what is neither one nor space. */
 export const words = new RegExp(String.raw`[${rustWord}]+|[^${rustWord}\p{White_Space}]+`, 'gv');
 
-/** A set of characters that answers quickly: what the expression said of a character is kept. */
+/** A set of characters that answers quickly: what was said of a character is kept. */
 export class CharacterSet {
   /** By code point, of the Basic Multilingual Plane: 0 not asked yet, 1 outside, 2 inside. */
   private readonly known = new Uint8Array(0x10000);
 
-  private readonly one: RegExp;
-  /** Finds the characters one by one. */
-  readonly global: RegExp;
-
-  /** @param set a class of a regular expression with the `v` flag. */
-  constructor(set: string) {
-    this.one = new RegExp(`^${set}$`, 'v');
-    this.global = new RegExp(set, 'gv');
-  }
+  constructor(private readonly contains: (character: string) => boolean) {}
 
   has(codePoint: number): boolean {
     const known = codePoint > 0xffff ? 0 : this.known[codePoint]!;
     if (known !== 0) return known === 2;
-    const inside = this.one.test(String.fromCodePoint(codePoint));
+    const inside = this.contains(String.fromCodePoint(codePoint));
     if (codePoint <= 0xffff) this.known[codePoint] = inside ? 2 : 1;
     return inside;
   }
 }
 
+/** @param set a class of a regular expression with the `v` flag. */
+function charactersOf(set: string): CharacterSet {
+  const one = new RegExp(`^${set}$`, 'v');
+  return new CharacterSet((character) => one.test(character));
+}
+
 /** Rust's `char::is_whitespace`. */
-export const spaces = new CharacterSet(String.raw`\p{White_Space}`);
+export const spaces = charactersOf(String.raw`\p{White_Space}`);
 
 /** ASCII's and Unicode's punctuation, as BERT has it. */
-export const punctuationMarks = new CharacterSet(punctuation);
+export const punctuationMarks = charactersOf(punctuation);
+export const punctuationMark = new RegExp(punctuation, 'gv');
 
 /** Rust's `char::is_numeric`. */
-export const numerals = new CharacterSet(String.raw`\p{N}`);
+export const numeral = /\p{N}/gu;
 
 /** Marks of all kinds, as the reference's normalisation forms know them. */
-export const combiningMark = new CharacterSet(
+export const combiningMark = charactersOf(
   String.raw`[[\p{M}${formerCombiningMarks}]--[${laterCombiningMarks}]]`,
 );
 
 /** SentencePiece's `nmt` rules (`builder.cc`). */
-export const nmtRemoved = new CharacterSet(String.raw`[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]`);
-export const nmtSpace = new CharacterSet(
+export const nmtRemoved = charactersOf(String.raw`[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]`);
+export const nmtSpace = charactersOf(
   String.raw`[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]`,
 );
 

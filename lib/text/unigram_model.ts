@@ -38,16 +38,17 @@ export function unigramModel(config: JsonObject, where: string): VocabularyModel
     bestIds = new Int32Array(bestScores.length);
   };
 
+  const offer = (end: number, start: number, id: number, score: number): void => {
+    if (bestStarts[end] !== -1 && !(score > bestScores[end]!)) return;
+    bestScores[end] = score;
+    bestStarts[end] = start;
+    bestIds[end] = id;
+  };
+
   function findBest(word: string): void {
     makeRoom(word.length);
     bestStarts.fill(-1, 0, word.length + 1);
     bestScores[0] = 0;
-    const offer = (end: number, start: number, id: number, score: number): void => {
-      if (bestStarts[end] !== -1 && !(score > bestScores[end]!)) return;
-      bestScores[end] = score;
-      bestStarts[end] = start;
-      bestIds[end] = id;
-    };
     for (let start = 0; start < word.length; ) {
       const isPair = word.codePointAt(start)! > 0xffff;
       const next = start + (isPair ? 2 : 1);

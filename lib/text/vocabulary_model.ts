@@ -43,10 +43,10 @@ export function createVocabularyModel(config: JsonObject, where: string): Vocabu
   }
 }
 
-const rememberedWords = 10_000;
+const rememberedWords = 16_000;
 const longestRemembered = 64;
 
-/** Words repeat: the pieces of the last ones are kept, of 10,000 words at least and of twice as many at most. */
+/** Words repeat: the pieces of the last ones are kept, of 16,000 words at least and of twice as many at most. */
 export function remembering(encodeWord: (word: string) => Pieces): (word: string) => Pieces {
   let recent = new Map<string, Pieces>();
   let older = recent;

@@ -234,6 +234,17 @@ describe.each([
   });
 });
 
+describe.each(['albert_unigram', 'qwen_bpe', 'precompiled_unigram'])(
+  'a megabyte of marks that change places with %s',
+  (name) => {
+    it('takes no time in proportion to its square', async () => {
+      const tokenizer = await Tokenizer.load(join(fixtures, name));
+      const { ids } = tokenizer.encodeCompact(`a${'\u0301\u0323'.repeat(250_000)}`);
+      expect(ids.length).toBeGreaterThan(0);
+    });
+  },
+);
+
 describe('characters that are newer than the reference', () => {
   // U+061D is punctuation since Unicode 14, U+0897 a mark since Unicode 16, U+1734 no mark since Unicode 14.
   it('are treated as the reference treats them', async () => {
