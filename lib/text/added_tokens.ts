@@ -1,7 +1,7 @@
 /** Tokens that stand outside the vocabulary's rules: special tokens, and words a model's author added. */
 import { mismatch } from '../errors.js';
 import { type AlignedText, sliceAligned } from './aligned_text.js';
-import { describe, flag, isId, isObject, own } from './tokenizer_json.js';
+import { describe, flag, idLimit, isId, isObject, own } from './tokenizer_json.js';
 
 export interface AddedToken {
   readonly id: number;
@@ -26,7 +26,7 @@ export function readAddedTokens(value: unknown, where: string): AddedToken[] {
       throw mismatch(
         'ERR_FORMAT',
         `${where}[${index}]`,
-        "a token with 'content' and 'id'",
+        `a token with 'content' and an 'id' below ${idLimit}`,
         describe(entry),
       );
     }

@@ -58,7 +58,7 @@ export function textOr(config: JsonObject, key: string, otherwise: string, where
 /** A member that is an integer from 0; `otherwise` when it is absent or null. */
 export function integer(config: JsonObject, key: string, otherwise: number, where: string): number {
   const value = own(config, key) ?? otherwise;
-  if (!isId(value)) {
+  if (!isCount(value)) {
     throw mismatch('ERR_FORMAT', `${where}: ${key}`, 'an integer of at least 0', describe(value));
   }
   return value;
@@ -77,8 +77,16 @@ export function own(config: JsonObject, key: string): unknown {
   return Object.hasOwn(config, key) ? config[key] : undefined;
 }
 
-/** A token's id: an integer from 0 to 2^31 - 1. */
+/** A token's id: as large as no vocabulary is, so that tables by id have a bound. */
 export function isId(value: unknown): value is number {
+  return isCount(value) && value < idLimit;
+}
+
+/** Ids are less. */
+export const idLimit = 2 ** 22;
+
+/** An integer from 0 to 2^31 - 1. */
+function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 }
 

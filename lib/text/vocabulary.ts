@@ -1,5 +1,5 @@
 import { mismatch } from '../errors.js';
-import { describe, isId, isObject } from './tokenizer_json.js';
+import { describe, idLimit, isId, isObject } from './tokenizer_json.js';
 
 /** The place of a trie where every walk begins. */
 export const root = 0;
@@ -119,7 +119,7 @@ export function readVocabulary(vocab: unknown, where: string): Vocabulary {
       throw mismatch(
         'ERR_FORMAT',
         `${where}: the id of '${token}'`,
-        'an integer of at least 0',
+        `an integer from 0 to ${idLimit - 1}`,
         describe(id),
       );
     }
