@@ -1,3 +1,4 @@
+import { HeddleError } from '../errors.js';
 import { type AddedToken, AddedTokenFinder } from './added_tokens.js';
 import {
   type AlignedText,
@@ -62,8 +63,27 @@ export class EncodingPipeline {
     return this.normalizer(sliceOfGiven(content, 0, content.length)).text;
   }
 
-  /** At least `enough` ids, if the text has so many. @param text without lone surrogates. */
+  /**
+   * At least `enough` ids, if the text has so many.
+   * @param text without lone surrogates.
+   * @throws ERR_INPUT for an unknown word where there is no unknown token, and for a word of millions of characters.
+   */
   encode(text: string, enough: number, withOffsets: boolean): TextIds {
+    try {
+      return this.encodeSections(text, enough, withOffsets);
+    } catch (cause) {
+      // The stack on which regular expressions remember where they could go on has an end.
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new HeddleError(
+        'ERR_INPUT',
+        `encode: expected a text whose words fit the tokenizer's regular expressions, found one of ` +
+          `${text.length} units (${cause.message}); cut it into shorter texts`,
+        { found: `${text.length} units`, cause },
+      );
+    }
+  }
+
+  private encodeSections(text: string, enough: number, withOffsets: boolean): TextIds {
     const ids: number[] = [];
     const offsets: number[] = [];
     const trimmed: string[] | null = withOffsets && this.trim !== null ? [] : null;

@@ -239,6 +239,19 @@ describe.each([
   });
 });
 
+describe.each(['gpt2_bpe', 'llama3_bpe', 'rare_wordlevel'])(
+  'twenty megabytes of one letter with %s',
+  (name) => {
+    it('are more than a regular expression takes', async () => {
+      const tokenizer = await Tokenizer.load(join(fixtures, name));
+      expect(() => tokenizer.encodeCompact('a'.repeat(2e7))).toThrow(
+        expect.objectContaining({ code: 'ERR_INPUT' }),
+      );
+      expect(tokenizer.encode('a', { addSpecialTokens: false }).ids.length).toBe(1);
+    });
+  },
+);
+
 describe.each(['albert_unigram', 'qwen_bpe', 'precompiled_unigram'])(
   'a megabyte of marks that change places with %s',
   (name) => {
