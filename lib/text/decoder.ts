@@ -2,6 +2,7 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { byteOf } from './byte_characters.js';
 import { byteToken } from './byte_fallback.js';
+import { decoders } from './hugging_face.js';
 import { readPattern } from './pattern.js';
 import {
   describe,
@@ -27,8 +28,22 @@ export function createDecoder(
   return (tokens) => step(tokens).join('');
 }
 
+/** Those of @huggingface/tokenizers that are right, with what they are called there. */
+const packaged: Readonly<Record<string, keyof typeof decoders>> = {
+  BPEDecoder: 'BPEDecoder',
+  Fuse: 'FuseDecoder',
+  Strip: 'StripDecoder',
+  Replace: 'ReplaceDecoder',
+};
+
 function createStep(config: JsonObject, where: string): Step {
   const type = typeOf(config, where);
+  const name = Object.hasOwn(packaged, type) ? packaged[type] : undefined;
+  if (name) {
+    checkMembers(config, where);
+    const decoder = new decoders[name](config);
+    return (pieces) => decoder.decode_chain(pieces);
+  }
   switch (type) {
     case 'Sequence': {
       const steps = objectsOf(config, 'decoders', where).map((each, i) =>
@@ -40,21 +55,10 @@ function createStep(config: JsonObject, where: string): Step {
       return (pieces) => [text(bytesOf(pieces))];
     case 'ByteFallback':
       return byteFallback;
-    case 'Fuse':
-      return (pieces) => [pieces.join('')];
     case 'WordPiece':
       return wordPiece(textOr(config, 'prefix', '##', where), flag(config, 'cleanup', true));
-    case 'BPEDecoder':
-      return endOfWord(textOr(config, 'suffix', '</w>', where));
     case 'Metaspace':
       return metaspace(config, where);
-    case 'Replace': {
-      const pattern = readPattern(own(config, 'pattern'), where);
-      const content = textOr(config, 'content', '', where);
-      return (pieces) => pieces.map((piece) => piece.replaceAll(pattern, () => content));
-    }
-    case 'Strip':
-      return strip(config, where);
     case 'CTC':
       return connectionist(config, where);
     default:
@@ -62,6 +66,22 @@ function createStep(config: JsonObject, where: string): Step {
         found: type,
         where,
       });
+  }
+}
+
+/** What the package takes as it comes. */
+function checkMembers(config: JsonObject, where: string): void {
+  if (config.type === 'Replace') {
+    readPattern(own(config, 'pattern'), where);
+    textOr(config, 'content', '', where);
+  } else if (config.type === 'BPEDecoder') {
+    textOr(config, 'suffix', '</w>', where);
+  } else if (config.type === 'Strip') {
+    for (const side of ['start', 'stop']) integer(config, side, 0, where);
+    const content = textOr(config, 'content', ' ', where);
+    if (content === '') {
+      throw mismatch('ERR_FORMAT', `${where}: content`, 'one character', describe(content));
+    }
   }
 }
 
@@ -136,37 +156,12 @@ function cleanUp(piece: string): string {
   return cleanUps.reduce((result, [from, to]) => result.replaceAll(from, to), piece);
 }
 
-function endOfWord(suffix: string): Step {
-  return (pieces) =>
-    pieces.map((piece, i) => piece.replaceAll(suffix, i === pieces.length - 1 ? '' : ' '));
-}
-
 function metaspace(config: JsonObject, where: string): Step {
   const mark = textOr(config, 'replacement', '▁', where);
   const scheme = textOr(config, 'prepend_scheme', 'always', where);
   const dropsFirst = scheme !== 'never' && flag(config, 'add_prefix_space', true);
   return (pieces) =>
     pieces.map((piece, i) => piece.replaceAll(mark, i === 0 && dropsFirst ? '' : ' '));
-}
-
-function strip(config: JsonObject, where: string): Step {
-  const content = textOr(config, 'content', ' ', where);
-  const atStart = integer(config, 'start', 0, where);
-  const atEnd = integer(config, 'stop', 0, where);
-  if (content === '') {
-    throw mismatch('ERR_FORMAT', `${where}: content`, 'one character', describe(content));
-  }
-  return (pieces) =>
-    pieces.map((piece) => {
-      let start = 0;
-      for (let i = 0; i < atStart && piece.startsWith(content, start); i++) start += content.length;
-      let end = piece.length;
-      for (let i = 0; i < atEnd && end > start && piece.endsWith(content); i++) {
-        if (!piece.startsWith(content, end - content.length)) break;
-        end -= content.length;
-      }
-      return piece.slice(start, end);
-    });
 }
 
 /** Connectionist temporal classification (Graves et al. 2006): repeated tokens are one, blanks none. */
