@@ -15,6 +15,8 @@ export interface CompactEncoding {
   typeIds: Int32Array;
   /** Start and end by turns, two numbers for each id; absent unless asked for. */
   offsets?: Int32Array;
+  /** Which word of its text each id is a part of, −1 for special tokens; there where `offsets` are. */
+  words?: Int32Array;
   overflowed: boolean;
 }
 

@@ -15,10 +15,11 @@ import { createPreTokenizer, type PreTokenizer } from './pre_tokenizer.js';
 import type { JsonObject } from './tokenizer_json.js';
 import { type Pieces, remembering, type VocabularyModel } from './vocabulary_model.js';
 
-/** Ids of one text without special tokens; offsets are start and end by turns. */
+/** Ids of one text without special tokens; offsets are start and end by turns, words which word each is of. */
 export interface TextIds {
   readonly ids: number[];
   readonly offsets: number[];
+  readonly words: number[];
 }
 
 export interface PipelineParts {
@@ -84,37 +85,42 @@ export class EncodingPipeline {
   }
 
   private encodeSections(text: string, enough: number, withOffsets: boolean): TextIds {
-    const ids: number[] = [];
-    const offsets: number[] = [];
+    const found: TextIds = { ids: [], offsets: [], words: [] };
+    const { ids, offsets, words } = found;
     const trimmed: string[] | null = withOffsets && this.trim !== null ? [] : null;
     for (const { id, text: source } of this.sections(text)) {
       if (id === null) {
-        this.encodeSection(source, enough, ids, withOffsets ? offsets : null, trimmed);
+        this.encodeSection(source, enough, found, withOffsets, trimmed);
       } else {
         ids.push(id);
-        if (withOffsets) offsets.push(startOf(source, 0), endOf(source, source.text.length));
+        if (withOffsets) {
+          offsets.push(startOf(source, 0), endOf(source, source.text.length));
+          words.push(nextWord(words));
+        }
         trimmed?.push(source.text);
       }
       if (ids.length >= enough) break;
     }
     if (trimmed !== null) trimOffsets(offsets, trimmed, text, this.trim!.addPrefixSpace);
-    return { ids, offsets };
+    return found;
   }
 
   private encodeSection(
     source: AlignedText,
     enough: number,
-    ids: number[],
-    offsets: number[] | null,
+    { ids, offsets, words }: TextIds,
+    withOffsets: boolean,
     trimmed: string[] | null,
   ): void {
     for (const word of this.preTokenizer.split(source)) {
       const pieces = this.encodeWord(word.text);
+      const number = withOffsets ? nextWord(words) : 0;
       for (let i = 0; i < pieces.ids.length; i++) {
         const id = pieces.ids[i]!;
         ids.push(id);
-        if (offsets !== null) {
+        if (withOffsets) {
           offsets.push(startInWord(word, pieces.starts[i]!), endInWord(word, pieces.ends[i]!));
+          words.push(number);
         }
         trimmed?.push(this.tokens[id]!);
       }
@@ -130,3 +136,5 @@ export class EncodingPipeline {
     }
   }
 }
+
+const nextWord = (words: readonly number[]): number => (words.at(-1) ?? -1) + 1;

@@ -24,6 +24,8 @@ export class Tokenizer {
   /** The number of tokens, added ones among them. */
   readonly vocabSize: number;
   readonly specialIds: SpecialIds;
+  /** What a token that continues a word begins with; undefined where tokens do not tell. */
+  readonly subwordPrefix: string | undefined;
   private readonly pipeline: EncodingPipeline;
   private readonly model: VocabularyModel;
   private readonly postProcessor: PostProcessor;
@@ -31,7 +33,8 @@ export class Tokenizer {
   private readonly tokens: string[];
   /** As they are written: a special token that normalisation changes is not skipped, as in the reference. */
   private readonly specials = new Set<string>();
-  private readonly joinTokens: (tokens: string[]) => string;
+  /** The text of tokens as the vocabulary spells them. */
+  readonly joinTokens: (tokens: string[]) => string;
 
   /**
    * @param json a parsed tokenizer.json.
@@ -47,6 +50,8 @@ export class Tokenizer {
     const model = part('model');
     if (model === null) throw mismatch('ERR_FORMAT', `${path}: model`, 'an object', 'nothing');
     this.model = createVocabularyModel(model, `${path}: model`);
+    const prefix = own(model, 'continuing_subword_prefix');
+    this.subwordPrefix = typeof prefix === 'string' && prefix !== '' ? prefix : undefined;
     this.postProcessor = createPostProcessor(part('post_processor'), `${path}: post_processor`);
     this.joinTokens = createDecoder(part('decoder'), `${path}: decoder`);
     const addedTokens = readAddedTokens(own(json, 'added_tokens'), `${path}: added_tokens`);
@@ -106,6 +111,17 @@ export class Tokenizer {
     return this.tokens[id];
   }
 
+  /** One more than the largest id: what a model's embeddings must have room for. */
+  get idBound(): number {
+    return this.tokens.length;
+  }
+
+  /** Whether an id is one of the special tokens, which stand for no text. */
+  isSpecial(id: number): boolean {
+    const token = this.tokens[id];
+    return token !== undefined && this.specials.has(token);
+  }
+
   /** How many special tokens `encode` puts around one text, or around a pair. */
   specialTokenCount(pair = false): number {
     return specialCount(pair ? this.postProcessor.pair : this.postProcessor.single);
@@ -147,6 +163,7 @@ export class Tokenizer {
     const ids = new Int32Array(length);
     const typeIds = new Int32Array(length);
     const offsets = withOffsets ? new Int32Array(2 * length) : undefined;
+    const words = withOffsets ? new Int32Array(length).fill(-1) : undefined;
     let at = 0;
     for (const part of parts) {
       if (part.kind === 'special') {
@@ -163,13 +180,14 @@ export class Tokenizer {
       typeIds.fill(part.type, at, at + kept);
       if (offsets !== undefined) {
         for (let i = 0; i < 2 * kept; i++) offsets[2 * at + i] = source.offsets[2 * from + i]!;
+        for (let i = 0; i < kept; i++) words![at + i] = source.words[from + i]!;
       }
       at += kept;
     }
     const overflowed = firstKept < first.ids.length || secondKept < (second?.ids.length ?? 0);
     return offsets === undefined
       ? { ids, typeIds, overflowed }
-      : { ids, typeIds, offsets, overflowed };
+      : { ids, typeIds, offsets, words: words!, overflowed };
   }
 
   /**
