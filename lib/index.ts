@@ -9,9 +9,19 @@ export * as nn from './layers/index.js';
 export * as ops from './ops/index.js';
 export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
-export { type LoadOptions, type LoadProgress, load } from './tasks/load.js';
+export { load } from './tasks/load.js';
+export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
 export type { Model } from './tasks/model.js';
-export { type FeatureExtraction, type PipelineOptions, pipeline } from './tasks/pipeline.js';
+export {
+  type Pipeline,
+  type PipelineCalls,
+  type PipelineOptions,
+  type PipelineProgress,
+  pipeline,
+  type Task,
+  type TaskName,
+} from './tasks/pipeline.js';
+export type { Ranked, RerankOptions } from './tasks/rerank.js';
 export {
   type IndexOptions,
   indexPassages,
@@ -22,5 +32,6 @@ export {
   type SearchResult,
   search,
 } from './tasks/search.js';
+export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export { Tokenizer } from './text/tokenizer.js';

@@ -17,10 +17,14 @@ const olderNames: readonly (readonly [string, string])[] = [
   ['.bias', '.beta'],
 ];
 
+/** A config with a billion layers must not make as many names. */
+const mostMissing = 64;
+
 /** Finds a model's parameters among a checkpoint's tensors. */
 export class CheckpointSource implements ParameterSource {
   /** Names of the tensors that parameters were made from. */
-  readonly used = new Set<string>();
+  private readonly used = new Set<string>();
+  private readonly missing: string[] = [];
 
   /**
    * @param prefix the part of a name, such as `bert`, that a checkpoint of the model without its head leaves out.
@@ -45,23 +49,40 @@ export class CheckpointSource implements ParameterSource {
     const found = this.find(name);
     const range = found === undefined ? undefined : this.tensors.get(found);
     if (found === undefined || !range) {
-      throw new HeddleError(
-        'ERR_NOT_FOUND',
-        `${this.options.where}: expected a tensor '${name}', found none of that name`,
-        {
-          where: this.options.where,
-          expected: name,
-        },
-      );
+      this.missing.push(name);
+      if (this.missing.length === mostMissing) this.checkComplete();
+      return new State(name, shape, 'float32', { kind: 'zeros' }); // `checkComplete` names it with all the others
     }
+    this.used.add(found);
     const expected = stored?.shape ?? shape;
     if (String(range.dims) !== String(expected)) {
       const where = `${range.path}: ${name}`;
       throw mismatch('ERR_SHAPE', where, `[${expected.join(', ')}]`, `[${range.dims.join(', ')}]`);
     }
-    this.used.add(found);
     const part = stored ? partOf(range, shape, stored.offset) : range;
     return new State(name, shape, this.dtypeFor(range, role), { kind: 'file', range: part });
+  }
+
+  /** Tensors that no parameter was made of so far, in the order of the file. */
+  get unused(): string[] {
+    return [...this.tensors.keys()].filter((name) => !this.used.has(name));
+  }
+
+  /** To be called when the model is built: throws ERR_NOT_FOUND naming all tensors that were not found. */
+  checkComplete(): void {
+    if (this.missing.length === 0) return;
+    const { where } = this.options;
+    const quoted = (names: readonly string[]): string =>
+      names.map((name) => `'${name}'`).join(', ') || 'none';
+    const { unused } = this;
+    const tensors = this.missing.length === 1 ? 'a tensor' : `${this.missing.length} tensors`;
+    throw new HeddleError(
+      'ERR_NOT_FOUND',
+      `${where}: expected ${tensors} ${quoted(this.missing)}, found none of that name; tensors that the model does not ` +
+        `use: ${quoted(unused.slice(0, 20))}${unused.length > 20 ? ` and ${unused.length - 20} more` : ''}; ` +
+        'a checkpoint of another architecture than config.json says, or of the model without its head?',
+      { where, expected: this.missing.join(', '), found: unused.join(', ') },
+    );
   }
 
   private dtypeFor(range: FileRange, role: ParameterRole): NativeDType {

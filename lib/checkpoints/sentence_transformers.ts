@@ -23,6 +23,8 @@ export type PoolingMode =
 export interface SentenceTransformersDescription {
   /** Whether there is a modules.json; without one, the rest is what a plain model folder means. */
   readonly isSentenceTransformers: boolean;
+  /** Whether the first module is a table of token vectors and no transformer. */
+  readonly isStatic: boolean;
   /** Where config.json, the weights and the tokenizer are. */
   readonly transformerFolder: string;
   /** More than one: their vectors one behind the other, in this order. */
@@ -39,6 +41,8 @@ export interface SentenceTransformersDescription {
   readonly defaultPrompt: string | undefined;
   /** 'cosine', 'dot', 'euclidean' or 'manhattan', where the folder says it. */
   readonly similarity: string | undefined;
+  /** Python class of what is done to a cross-encoder's logit, where the folder says it. */
+  readonly activation: string | undefined;
   /** Width of the model's outputs, where the folder says it. */
   readonly dimension: number | undefined;
 }
@@ -55,17 +59,20 @@ export async function readSentenceTransformers(
   const isSentenceTransformers = (await kindOf(modulesFile)) !== 'absent';
   const modules = isSentenceTransformers ? await readModules(modulesFile) : plainModules;
 
+  const isStatic = modules[0]?.type === 'StaticEmbedding';
   let transformer: string | undefined;
   let pooling: Pooling | undefined;
   let normalize = false;
   for (const { type, path } of modules) {
     const where = `${modulesFile}: ${type}`;
-    if (type === 'Transformer' && transformer === undefined) {
+    if ((type === 'Transformer' || type === 'StaticEmbedding') && transformer === undefined) {
       transformer = join(folder, path);
+      // A static embedding pools by itself, always by the mean.
+      if (isStatic) pooling = plainPooling;
     } else if (type === 'Pooling' && transformer !== undefined && pooling === undefined) {
       pooling = isSentenceTransformers
         ? await readPooling(join(folder, path, 'config.json'))
-        : { modes: ['mean'], includePrompt: true, dimension: undefined };
+        : plainPooling;
     } else if (type === 'Normalize' && pooling !== undefined) {
       normalize = true;
     } else {
@@ -77,19 +84,23 @@ export async function readSentenceTransformers(
       );
     }
   }
+  const settings = await readSettings(join(folder, 'config_sentence_transformers.json'));
+  // A cross-encoder gives a score and no vector.
+  if (settings.modelType === 'CrossEncoder') pooling ??= plainPooling;
   if (transformer === undefined || pooling === undefined) {
     const types = modules.map((module) => module.type).join(', ') || 'none';
     throw mismatch('ERR_FORMAT', modulesFile, 'a Transformer and a Pooling module', types);
   }
   return {
     isSentenceTransformers,
+    isStatic,
     transformerFolder: transformer,
     pooling: pooling.modes,
     includePrompt: pooling.includePrompt,
     dimension: pooling.dimension,
     normalize,
     ...(await readLimits(transformer)),
-    ...(await readPrompts(join(folder, 'config_sentence_transformers.json'))),
+    ...settings,
   };
 }
 
@@ -116,7 +127,7 @@ export async function readModules(file: string): Promise<Module[]> {
       throw mismatch('ERR_FORMAT', where, "'type' and 'path'", describeJson(entry));
     }
     // A path must not lead out of the checkpoint's folder.
-    if (path !== '' && !/^[\w-][\w.-]*$/.test(path)) {
+    if (path !== '' && path !== '.' && !/^[\w-][\w.-]*$/.test(path)) {
       throw mismatch('ERR_FORMAT', `${where}: path`, 'the name of a folder', describeJson(path));
     }
     return { type: type.slice(type.lastIndexOf('.') + 1), path };
@@ -128,6 +139,8 @@ interface Pooling {
   includePrompt: boolean;
   dimension: number | undefined;
 }
+
+const plainPooling: Pooling = { modes: ['mean'], includePrompt: true, dimension: undefined };
 
 /** Flag to mode, in the order in which the vectors of several modes are joined. */
 const poolingFlags: readonly [flag: string, mode: PoolingMode, otherwise: boolean][] = [
@@ -209,10 +222,12 @@ async function readLimits(
   return { maxLength: undefined, lowerCase: false };
 }
 
-async function readPrompts(file: string): Promise<{
+async function readSettings(file: string): Promise<{
   prompts: Map<string, string>;
   defaultPrompt: string | undefined;
   similarity: string | undefined;
+  activation: string | undefined;
+  modelType: string | undefined;
 }> {
   const fields = (await readJsonObjectIfThere(file)) ?? {};
   const prompts = new Map<string, string>();
@@ -221,6 +236,7 @@ async function readPrompts(file: string): Promise<{
     throw mismatch('ERR_CONFIG', `${file}: prompts`, 'texts by name', describeJson(given));
   }
   for (const [name, text] of Object.entries(given)) {
+    if (text === null) continue; // as Python writes a prompt that is not set
     if (typeof text !== 'string') {
       throw mismatch('ERR_CONFIG', `${file}: prompts: ${name}`, 'a string', describeJson(text));
     }
@@ -236,7 +252,13 @@ async function readPrompts(file: string): Promise<{
       `'${defaultPrompt}'`,
     );
   }
-  return { prompts, defaultPrompt, similarity: stringField(fields, 'similarity_fn_name', file) };
+  return {
+    prompts,
+    defaultPrompt,
+    similarity: stringField(fields, 'similarity_fn_name', file),
+    activation: stringField(fields, 'activation_fn', file),
+    modelType: stringField(fields, 'model_type', file),
+  };
 }
 
 function booleanField(fields: JsonFields, name: string, otherwise: boolean, file: string): boolean {

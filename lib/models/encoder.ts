@@ -1,3 +1,4 @@
+import { HeddleError } from '../errors.js';
 import type { Feeds } from '../graph/run.js';
 import type { Dim, SymbolicDim } from '../graph/shape.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -136,6 +137,14 @@ export abstract class Encoder {
       ...numbered('hiddenStates', this.layers.length + 1),
       ...numbered('attentions', this.layers.length),
     ];
+  }
+
+  /** Logits of rows that were chosen from the last hidden state, of a model whose head works on each row alone. */
+  rowLogits(rows: Tensor, batch: EncoderBatch): Tensor {
+    const { head } = this.top;
+    const logits = head?.outputs.logits === 'row' ? head.forward(rows, batch).logits : undefined;
+    if (logits) return logits;
+    throw new HeddleError('ERR_UNSUPPORTED', 'the model has no head that works on each token');
   }
 
   /** Records the whole model; `compile` keeps what the chosen outputs need. */

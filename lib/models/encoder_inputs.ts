@@ -1,8 +1,8 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { NdArray } from '../graph/run.js';
 import { unseen } from '../layers/sequence.js';
-import type { Encoder } from './encoder.js';
 import { type BlindRows, blindRows } from './padding.js';
+import type { TextEncoder } from './text_encoder.js';
 
 /** Inputs of an encoder as Hugging Face names them, in rows of equal length where a mask is given. */
 export interface EncoderInputs {
@@ -37,7 +37,7 @@ export interface PackedBatch {
  * @param nameOf how messages name a row.
  */
 export function packInputs(
-  encoder: Encoder,
+  encoder: TextEncoder,
   inputs: EncoderInputs,
   keepFirst: boolean,
   nameOf: (row: number) => string = (row) => `[${row}]`,

@@ -6,7 +6,7 @@ import type { Feeds, NdArray } from '../graph/run.js';
 import { SymbolicDim } from '../graph/shape.js';
 import { input, type Tensor } from '../graph/tensor.js';
 import { type ChoiceInputs, flattenChoices } from './choice_inputs.js';
-import type { Encoder, EncoderBatch, EncoderOutput, Per } from './encoder.js';
+import type { EncoderBatch, EncoderOutput, Per } from './encoder.js';
 import {
   type EncoderInputs,
   inputNames,
@@ -17,6 +17,7 @@ import {
   unpackRows,
 } from './encoder_inputs.js';
 import { paddingFeeds } from './padding.js';
+import type { TextEncoder } from './text_encoder.js';
 
 type Variant = 'plain' | 'unseen';
 
@@ -31,7 +32,7 @@ export class EncoderRunner {
   private readonly traced = new Map<Variant, Record<string, EncoderOutput>>();
 
   constructor(
-    readonly encoder: Encoder,
+    readonly encoder: TextEncoder,
     backend: Backend,
   ) {
     this.plans = new PlanCache(backend);

@@ -49,6 +49,10 @@ const architectures: ReadonlyMap<string, Architecture> = new Map(
   ),
 );
 
+/** Whether an architecture has the head of a kind. */
+export const hasHead = (architecture: string, kind: HeadKind): boolean =>
+  architecture.endsWith(suffixes[kind]);
+
 /** The base architecture of a `model_type`, for a config.json that names no architecture. */
 const baseOfType: ReadonlyMap<string | undefined, string> = new Map(
   families.map(({ name, type }) => [type, `${name}${suffixes.base}`]),

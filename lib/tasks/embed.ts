@@ -1,10 +1,18 @@
 import { mismatch } from '../errors.js';
 import { checkOptions } from '../graph/options.js';
-import type { EncoderRunner } from '../models/encoder_runner.js';
 import { type Pooling, poolings } from '../ops/pool.js';
-import type { AsyncTokenizer, EncodedChunk } from '../text/async_tokenizer.js';
+import type { AsyncTokenizer } from '../text/async_tokenizer.js';
 import { choosePrompt, prepareText, type TextPreparation } from './prompted_texts.js';
-import { SentenceVectors } from './sentence_vectors.js';
+import type { RequestBatches } from './request_batches.js';
+import { sentenceVectors } from './sentence_vectors.js';
+import { runTexts, type TruncationOptions, textList, truncationNames } from './text_runs.js';
+import {
+  checkPrecision,
+  type Precision,
+  quantize,
+  type Ranges,
+  type Vectors,
+} from './vector_precision.js';
 
 /** What a checkpoint says about how its sentence vectors are made. */
 export interface EmbeddingDefaults extends TextPreparation {
@@ -15,9 +23,13 @@ export interface EmbeddingDefaults extends TextPreparation {
   maxLength: number;
   /** Whether a prompt's tokens take part in the pooling. */
   includePrompt: boolean;
+  /** Whether texts get the tokenizer's special tokens; default true. */
+  addSpecialTokens?: boolean;
+  /** An id whose tokens are left out. */
+  dropId?: number | undefined;
 }
 
-export interface EmbedOptions {
+export interface EmbedOptions<P extends Precision = Precision> extends TruncationOptions {
   /** Overrides the checkpoint's pooling. */
   pooling?: Pooling;
   /** Overrides whether vectors have length 1. */
@@ -30,8 +42,10 @@ export interface EmbedOptions {
   maxLength?: number;
   /** Keeps the first so many dimensions of each vector; what is left gets length 1 where vectors are normalised. */
   truncateDim?: number;
-  /** Numbers of the vectors: `float32` is the one there is. */
-  precision?: 'float32';
+  /** Numbers of the vectors; default `float32`. */
+  precision?: P;
+  /** For `int8` and `uint8`: the least and the largest number of each dimension; default: those of this call's vectors. */
+  ranges?: Ranges;
   signal?: AbortSignal;
   onProgress?: (progress: { done: number; total: number }) => void;
 }
@@ -44,29 +58,30 @@ const optionNames: readonly (keyof EmbedOptions)[] = [
   'maxLength',
   'truncateDim',
   'precision',
+  'ranges',
+  ...truncationNames,
   'signal',
   'onProgress',
 ];
 
-/**
- * Tokens in one run of the model. The activations of a chunk this size stay in the cache, and several chunks let
- * tokenising run beside the arithmetic and an abort take effect soon.
- */
-const chunkTokens = 768;
-
-/** Chunks that wait in the engine at once, so that it never waits for the tokenizer. */
-const chunksAhead = 2;
+/** What `embed` works with. */
+export interface EmbedParts {
+  readonly tokenizer: AsyncTokenizer;
+  readonly batches: RequestBatches;
+  readonly defaults: EmbeddingDefaults;
+  readonly hiddenSize: number;
+  /** Tokens that the model has positions for. */
+  readonly positions: number;
+}
 
 /** Sentence vectors of texts: tokenised in chunks, each packed without padding into one run of the encoder. */
-export async function embed(
-  runner: EncoderRunner,
-  tokenizer: AsyncTokenizer,
-  defaults: EmbeddingDefaults,
+export async function embed<P extends Precision = 'float32'>(
+  parts: EmbedParts,
   texts: string | readonly string[],
-  options: EmbedOptions,
-): Promise<Float32Array[]> {
-  const given = typeof texts === 'string' ? [texts] : texts;
-  checkTexts(given);
+  options: EmbedOptions<P>,
+): Promise<Vectors<P>> {
+  const { tokenizer, defaults } = parts;
+  const given = textList('embed', texts);
   checkOptions('embed', options, optionNames);
   const { normalize = defaults.normalize, signal, onProgress } = options;
   signal?.throwIfAborted();
@@ -79,67 +94,43 @@ export async function embed(
   if (typeof normalize !== 'boolean') {
     throw mismatch('ERR_ARGUMENT', 'embed: normalize', 'true or false', typeof normalize);
   }
-  const { precision = 'float32', truncateDim } = options;
-  if (precision !== 'float32') {
-    throw mismatch('ERR_UNSUPPORTED', 'embed: precision', 'float32', `'${precision}'`);
-  }
-  const width = pooling.length * runner.encoder.hiddenSize;
+  const { precision = 'float32' as P, ranges, truncateDim } = options;
+  const width = pooling.length * parts.hiddenSize;
   const isWidth = Number.isSafeInteger(truncateDim) && Number(truncateDim) >= 1;
   if (truncateDim !== undefined && !(isWidth && truncateDim <= width)) {
     const expected = `a whole number from 1 to ${width}`;
     throw mismatch('ERR_ARGUMENT', 'embed: truncateDim', expected, String(truncateDim));
   }
+  checkPrecision(precision, ranges, truncateDim ?? width, given.length);
   const { maxLength: wanted = defaults.maxLength } = options;
-  if (!(Number.isSafeInteger(wanted) && wanted > 0)) {
+  if (!((Number.isSafeInteger(wanted) || wanted === defaults.maxLength) && wanted > 0)) {
     const expected = 'a whole number from 1';
     throw mismatch('ERR_ARGUMENT', 'embed: maxLength', expected, String(wanted));
   }
-  const maxLength = Math.min(wanted, runner.encoder.maxLength);
-  const { lowerCase, includePrompt } = defaults;
+  const { lowerCase, includePrompt, addSpecialTokens = true, dropId } = defaults;
   const prompt = choosePrompt(defaults, options);
   const prepared = given.map((text) => prepareText(text, prompt, lowerCase));
   const left = includePrompt ? 0 : promptLength(tokenizer, prepareText('', prompt, lowerCase));
-  const sentenceVectors = new SentenceVectors(runner, {
+  const graph = sentenceVectors({
     pooling,
     normalize,
     promptLength: left,
     width: truncateDim ?? width,
   });
-
   const vectors: Float32Array[] = new Array(given.length);
-  const running = new Set<Promise<void>>();
-  let done = 0;
-  const runChunk = async ({ from, encodings }: EncodedChunk): Promise<void> => {
-    const results = await sentenceVectors.run(encodings, signal);
-    results.forEach((vector, i) => {
-      vectors[from + i] = vector;
-    });
-    done += results.length;
-    onProgress?.({ done, total: given.length });
+  const run = {
+    truncation: options.truncation ?? true,
+    ...(options.onTruncate ? { onTruncate: options.onTruncate } : {}),
+    maxLength: Math.min(wanted, parts.positions),
+    addSpecialTokens,
+    dropId,
+    signal,
+    onProgress,
   };
-  for await (const chunk of tokenizer.encodeChunks(prepared, { chunkTokens, maxLength }, signal)) {
-    const run = runChunk(chunk);
-    running.add(run);
-    run.then(
-      () => running.delete(run),
-      () => undefined, // stays in the set, whose next await throws it
-    );
-    if (running.size >= chunksAhead) await Promise.race(running);
-  }
-  await Promise.all(running);
-  return vectors;
-}
-
-function checkTexts(texts: unknown): asserts texts is readonly string[] {
-  if (!Array.isArray(texts)) {
-    throw mismatch('ERR_INPUT', 'embed', 'a text or an array of texts', typeof texts);
-  }
-  // Not forEach, which would pass over holes.
-  for (let i = 0; i < texts.length; i++) {
-    if (typeof texts[i] !== 'string') {
-      throw mismatch('ERR_INPUT', `embed: texts[${i}]`, 'a string', typeof texts[i]);
-    }
-  }
+  await runTexts(parts, 'embed', graph, prepared, run, (vector, _, i) => {
+    vectors[i] = vector;
+  });
+  return quantize(vectors, precision, ranges);
 }
 
 /** How many of a text's first tokens are the prompt's: its own tokens without a special one at their end. */

@@ -77,8 +77,8 @@ function matchTensors(
     const { prefix } = architecture;
     const source = new CheckpointSource(checkpoint.tensors, { prefix, where: config.file });
     architecture.build(config, new Scope(new Parameters(source)));
-    const names = [...checkpoint.tensors.keys()];
-    return { supported, unused: names.filter((name) => !source.used.has(name)) };
+    source.checkComplete();
+    return { supported, unused: source.unused };
   } catch (error) {
     if (!(error instanceof HeddleError)) throw error;
     return { supported, unused: [], ...(supported ? { problem: error.message } : {}) };

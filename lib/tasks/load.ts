@@ -1,48 +1,25 @@
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname } from 'node:path';
 import { checkUnchanged, openCheckpoint } from '../checkpoints/checkpoint.js';
 import { readConfig } from '../checkpoints/config.js';
-import { CheckpointSource, type WeightDType } from '../checkpoints/parameter_source.js';
+import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import {
   type PoolingMode,
   readSentenceTransformers,
 } from '../checkpoints/sentence_transformers.js';
+import { hasStaticTable } from '../checkpoints/static_table.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { defaultBackend } from '../graph/default_backend.js';
 import { checkOptions } from '../graph/options.js';
 import { Parameters } from '../graph/parameters.js';
 import { Scope } from '../layers/scope.js';
 import { architectureOf } from '../models/registry.js';
-import { packageRoot } from '../native.js';
 import type { Pooling } from '../ops/index.js';
-import { AsyncTokenizer } from '../text/async_tokenizer.js';
-import { Tokenizer } from '../text/tokenizer.js';
 import type { EmbeddingDefaults } from './embed.js';
+import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
+import { loadStatic } from './load_static.js';
 import { EncoderModel, type Model } from './model.js';
+import { checkTokenizer, openTokenizer } from './model_tokenizer.js';
 import { resolveSource } from './source.js';
-
-export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'int8'];
-
-export interface LoadOptions {
-  /**
-   * How weights are kept in memory; left out: as the checkpoint stores them. `bfloat16` also rounds activations to it
-   * before they are multiplied; sums are float32. `int8` keeps matrices as int8 with a scale for each output, and multiplies them with
-   * activations as int8 with a scale for each row; sums are int32.
-   */
-  dtype?: WeightDType;
-  /** A commit, branch or tag of a hub id; default `main`. */
-  revision?: string;
-  signal?: AbortSignal;
-  onProgress?: (progress: LoadProgress) => void;
-}
-
-export interface LoadProgress {
-  /** Files are downloaded, where they are not there; then weights are read. */
-  stage: 'download' | 'load';
-  /** Bytes so far, and in all of this stage. */
-  loaded: number;
-  total: number;
-}
 
 /**
  * Opens a model as it is: a folder with config.json and safetensors, or a hub id (`org/name`), whose files are downloaded
@@ -51,26 +28,34 @@ export interface LoadProgress {
  * @throws ERR_ARGUMENT; ERR_NETWORK, ERR_AUTH, ERR_FILE; ERR_NOT_FOUND, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED, ERR_SHAPE, naming the file and what was expected.
  */
 export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
-  checkOptions('load', options, ['dtype', 'revision', 'signal', 'onProgress']);
+  checkOptions('load', options, ['dtype', 'revision', 'maxWaitMs', 'signal', 'onProgress']);
   return loadEncoder(source, options);
 }
 
 /** `load` with what only tasks need. */
 export async function loadEncoder(source: string, options: LoadOptions): Promise<EncoderModel> {
-  const { dtype, revision, signal, onProgress } = options;
+  const { dtype, revision, maxWaitMs, signal, onProgress } = options;
   if (dtype !== undefined && !weightDTypes.includes(dtype)) {
     throw mismatch('ERR_UNSUPPORTED', 'dtype', weightDTypes.join(', '), `'${dtype}'`);
   }
   signal?.throwIfAborted();
-  const onDownload = onProgress && reporting('download', onProgress);
+  const onDownload = reporting('download', onProgress);
   const sourceFolder = await resolveSource(source, { revision, signal, onDownload });
   const description = await readSentenceTransformers(sourceFolder);
   const folder = description.transformerFolder;
+  if (description.isStatic) {
+    return loadStatic(description, {}, await openTokenizer(folder), options);
+  }
   const config = await readConfig(folder);
+  const checkpoint = await openCheckpoint(folder);
+  if (!config.architectures.length || config.modelType === 'model2vec') {
+    if (hasStaticTable(checkpoint)) {
+      return loadStatic(description, config.fields, await openTokenizer(folder), options);
+    }
+  }
   const { name, architecture } = naming(config.file, () =>
     architectureOf(config.architectures, config.modelType),
   );
-  const checkpoint = await openCheckpoint(folder);
   const weights = new CheckpointSource(checkpoint.tensors, {
     prefix: architecture.prefix,
     dtype,
@@ -80,12 +65,14 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
   const compute = dtype === 'bfloat16' ? 'bfloat16' : 'float32';
   const scope = new Scope(parameters, '', compute);
   const encoder = naming(config.file, () => architecture.build(config, scope));
+  weights.checkComplete();
   const backend = defaultBackend();
   try {
     const tokenizer = await openTokenizer(folder);
+    checkTokenizer(tokenizer, encoder.limits.vocabSize);
     await parameters.load(backend, {
       signal,
-      onProgress: onProgress && reporting('load', onProgress),
+      onProgress: reporting('load', onProgress),
     });
     await checkUnchanged(checkpoint);
     const longest = encoder.maxLength;
@@ -107,20 +94,15 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
       tokenizer,
       embedding,
       backend,
+      maxWaitMs,
+      activation: description.activation,
+      unusedTensors: weights.unused,
     };
     return new EncoderModel(parts);
   } catch (error) {
     parameters.dispose();
     throw error;
   }
-}
-
-/** Says which stage it is that makes progress. */
-function reporting(
-  stage: LoadProgress['stage'],
-  onProgress: (progress: LoadProgress) => void,
-): (progress: { loaded: number; total: number }) => void {
-  return ({ loaded, total }) => onProgress({ stage, loaded, total });
 }
 
 /** Lets errors about what a config says, which models throw without knowing the file, name it. */
@@ -137,17 +119,6 @@ function naming<T>(file: string, body: () => T): T {
       ...(expected === undefined ? {} : { expected }),
       ...(found === undefined ? {} : { found }),
     });
-  }
-}
-
-/** The tokenizer beside the weights, or none where there is no tokenizer.json. */
-async function openTokenizer(folder: string): Promise<AsyncTokenizer | undefined> {
-  const worker = pathToFileURL(join(packageRoot(), 'dist', 'tokenizer-worker.mjs'));
-  try {
-    return new AsyncTokenizer(await Tokenizer.load(folder), worker);
-  } catch (error) {
-    if (error instanceof HeddleError && error.code === 'ERR_NOT_FOUND') return undefined;
-    throw error;
   }
 }
 

@@ -1,15 +1,21 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import type { Backend } from '../graph/backend.js';
+import { describeValue } from '../graph/options.js';
 import type { Parameters } from '../graph/parameters.js';
 import type { NdArray } from '../graph/run.js';
 import type { ChoiceInputs } from '../models/choice_inputs.js';
-import type { Encoder } from '../models/encoder.js';
 import type { EncoderInputs } from '../models/encoder_inputs.js';
 import { EncoderRunner } from '../models/encoder_runner.js';
-import type { AsyncTokenizer } from '../text/async_tokenizer.js';
+import type { TextEncoder } from '../models/text_encoder.js';
+import type { AsyncTokenizer, TextInput } from '../text/async_tokenizer.js';
 import type { CompactEncoding } from '../text/encoding.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { type EmbeddingDefaults, type EmbedOptions, embed } from './embed.js';
+import { documentPrompts, promptFor, queryPrompts } from './prompted_texts.js';
+import { RequestBatches, type TextGraph } from './request_batches.js';
+import { type Ranked, type RerankOptions, rerank } from './rerank.js';
+import { runTexts, type TextRunOptions } from './text_runs.js';
+import type { Precision, Vectors } from './vector_precision.js';
 
 /** A model that `load` opened. Holds native memory until `dispose`; calls may overlap. */
 export interface Model {
@@ -36,7 +42,32 @@ export interface Model {
     options?: { outputs?: string[]; signal?: AbortSignal },
   ): Promise<Record<string, NdArray>>;
   /** Sentence vectors, one for each text, pooled and normalised as the checkpoint says. */
-  embed(texts: string | readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+  embed<P extends Precision = 'float32'>(
+    texts: string | readonly string[],
+    options?: EmbedOptions<P>,
+  ): Promise<Vectors<P>>;
+  /** `embed` with the checkpoint's prompt for queries (`query`), or with none where it has none. */
+  encodeQuery<P extends Precision = 'float32'>(
+    texts: string | readonly string[],
+    options?: EmbedOptions<P>,
+  ): Promise<Vectors<P>>;
+  /** `embed` with the checkpoint's prompt for documents (`document`, `passage` or `corpus`), or with none. */
+  encodeDocument<P extends Precision = 'float32'>(
+    texts: string | readonly string[],
+    options?: EmbedOptions<P>,
+  ): Promise<Vectors<P>>;
+  /**
+   * Documents by how well they answer a query, best first, as a cross-encoder scores each pair.
+   * @throws ERR_UNSUPPORTED for a model that is no classifier of one label.
+   */
+  rerank(query: string, documents: readonly string[], options?: RerankOptions): Promise<Ranked[]>;
+  /**
+   * How long, in ms, texts of one call wait for those of others to be computed together with while the engine is
+   * busy with this model; never while it is idle.
+   */
+  maxWaitMs: number;
+  /** Tensors of the checkpoint that the model does not use, such as those of a head that was not asked for. */
+  readonly unusedTensors: readonly string[];
   /** Gives the memory back. Calls that are running end as they would; later ones throw ERR_DISPOSED. */
   dispose(): void;
   [Symbol.dispose](): void;
@@ -46,19 +77,30 @@ export interface Model {
 export interface EncoderParts {
   architecture: string;
   config: Readonly<Record<string, unknown>>;
-  encoder: Encoder;
+  encoder: TextEncoder;
   parameters: Parameters;
   tokenizer: AsyncTokenizer | undefined;
   embedding: EmbeddingDefaults;
   backend: Backend;
+  maxWaitMs: number | undefined;
+  /** Python class of what is done to a cross-encoder's logit, where the folder says it outside config.json. */
+  activation: string | undefined;
+  unusedTensors: readonly string[];
 }
+
+const defaultMaxWaitMs = 2;
+
+/** Tokens in a run of several requests: a whole chunk of a large call, and small requests beside it. */
+const batchTokens = 1024;
 
 export class EncoderModel implements Model {
   readonly kind = 'encoder';
   readonly architecture: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer | undefined;
+  readonly unusedTensors: readonly string[];
   private readonly runner: EncoderRunner;
+  private readonly batches: RequestBatches;
   private disposed = false;
   /** Calls that have not ended. */
   private calls = 0;
@@ -67,7 +109,13 @@ export class EncoderModel implements Model {
     this.architecture = parts.architecture;
     this.config = parts.config;
     this.tokenizer = parts.tokenizer?.tokenizer;
+    this.unusedTensors = parts.unusedTensors;
     this.runner = new EncoderRunner(parts.encoder, parts.backend);
+    this.batches = new RequestBatches(this.runner, {
+      maxWaitMs: defaultMaxWaitMs,
+      maxTokens: batchTokens,
+    });
+    if (parts.maxWaitMs !== undefined) this.maxWaitMs = parts.maxWaitMs;
   }
 
   get parameters(): number {
@@ -85,20 +133,101 @@ export class EncoderModel implements Model {
     return this.use(() => this.runner.forward(inputs, options));
   }
 
-  async embed(
+  get maxWaitMs(): number {
+    return this.batches.limits.maxWaitMs;
+  }
+
+  set maxWaitMs(milliseconds: number) {
+    if (!(Number.isFinite(milliseconds) && milliseconds >= 0)) {
+      const expected = 'a number of milliseconds from 0';
+      throw mismatch('ERR_ARGUMENT', 'maxWaitMs', expected, describeValue(milliseconds));
+    }
+    this.batches.limits.maxWaitMs = milliseconds;
+  }
+
+  async embed<P extends Precision = 'float32'>(
     texts: string | readonly string[],
-    options: EmbedOptions = {},
-  ): Promise<Float32Array[]> {
-    return this.use(() =>
-      embed(this.runner, this.tokenizerFor('embed'), this.parts.embedding, texts, options),
-    );
+    options: EmbedOptions<P> = {},
+  ): Promise<Vectors<P>> {
+    return this.use(() => {
+      const { encoder, embedding: defaults } = this.parts;
+      const { hiddenSize, maxLength: positions } = encoder;
+      const tokenizer = this.tokenizerFor('embed');
+      const parts = { tokenizer, batches: this.batches, defaults, hiddenSize, positions };
+      return embed<P>(parts, texts, options);
+    });
+  }
+
+  async encodeQuery<P extends Precision = 'float32'>(
+    texts: string | readonly string[],
+    options: EmbedOptions<P> = {},
+  ): Promise<Vectors<P>> {
+    return this.embed<P>(texts, promptFor(queryPrompts, this.parts.embedding, options));
+  }
+
+  async encodeDocument<P extends Precision = 'float32'>(
+    texts: string | readonly string[],
+    options: EmbedOptions<P> = {},
+  ): Promise<Vectors<P>> {
+    return this.embed<P>(texts, promptFor(documentPrompts, this.parts.embedding, options));
+  }
+
+  async rerank(
+    query: string,
+    documents: readonly string[],
+    options: RerankOptions = {},
+  ): Promise<Ranked[]> {
+    return rerank(this, query, documents, options, this.parts.activation);
+  }
+
+  /** `runTexts` with this model; see there. */
+  async runTexts<R>(
+    what: string,
+    graph: TextGraph<R>,
+    texts: readonly TextInput[],
+    options: Omit<TextRunOptions, 'maxLength'> & { maxLength?: number },
+    each: (result: R, encoding: CompactEncoding, text: number) => void,
+  ): Promise<void> {
+    return this.use(() => {
+      const parts = { tokenizer: this.tokenizerFor(what), batches: this.batches };
+      const maxLength = Math.min(options.maxLength ?? Infinity, this.textLimit);
+      return runTexts(parts, what, graph, texts, { ...options, maxLength }, each);
+    });
+  }
+
+  /** Runs a graph on encodings that the caller has made. */
+  async runEncodings<R>(
+    graph: TextGraph<R>,
+    encodings: readonly CompactEncoding[],
+    signal?: AbortSignal,
+  ): Promise<R[]> {
+    return this.use(() => this.batches.submit(graph, encodings, signal));
+  }
+
+  /** The encoder of a task that adds to its graph. */
+  get encoder(): TextEncoder {
+    return this.parts.encoder;
+  }
+
+  /** Ids of texts without special tokens, however many there are, with offsets and words. */
+  async encodeWhole(
+    what: string,
+    texts: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<CompactEncoding[]> {
+    return this.use(() => {
+      const options = { addSpecialTokens: false, offsets: true };
+      return this.tokenizerFor(what).encodeAll(texts, options, signal);
+    });
   }
 
   /** Ids of texts, as many as the tokenizer's own limit and the model's positions allow. */
   async encode(texts: readonly string[], signal?: AbortSignal): Promise<CompactEncoding[]> {
     return this.use(() => {
       const tokenizer = this.tokenizerFor('encode');
-      return tokenizer.encodeAll(texts, { maxLength: this.textLimit }, signal);
+      const { addSpecialTokens = true } = this.parts.embedding;
+      const maxLength = this.textLimit === Infinity ? undefined : this.textLimit;
+      return tokenizer.encodeAll(texts, { maxLength, addSpecialTokens }, signal);
     });
   }
 
@@ -131,10 +260,13 @@ export class EncoderModel implements Model {
     }
   }
 
+  /** Runs that nobody waits for any more may still be ending. */
   private release(): void {
-    this.runner.dispose();
-    this.parts.tokenizer?.dispose();
-    this.parts.parameters.dispose();
+    this.batches.onIdle(() => {
+      this.runner.dispose();
+      this.parts.tokenizer?.dispose();
+      this.parts.parameters.dispose();
+    });
   }
 
   private tokenizerFor(what: string): AsyncTokenizer {

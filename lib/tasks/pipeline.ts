@@ -1,152 +1,161 @@
-import { mismatch } from '../errors.js';
-import { checkOptions } from '../graph/options.js';
-import type { Pooling } from '../ops/index.js';
-import { type LoadOptions, loadEncoder } from './load.js';
+import { HeddleError, mismatch } from '../errors.js';
+import { checkOptions, describeValue } from '../graph/options.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import { type FeatureExtractionCall, featureExtraction } from './feature_extraction.js';
+import { type FillMaskCall, fillMask } from './fill_mask.js';
+import { loadEncoder } from './load.js';
+import { type LoadOptions, weightDTypes } from './load_options.js';
 import type { EncoderModel, Model } from './model.js';
+import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
+import { type TextClassificationCall, textClassification } from './text_classification.js';
+import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
+import { type ZeroShotCall, zeroShotClassification } from './zero_shot_classification.js';
 
-/** A dense array in the shape that @huggingface/transformers gives its results. */
-export class ResultTensor {
-  readonly type = 'float32';
-
-  constructor(
-    readonly data: Float32Array,
-    readonly dims: readonly number[],
-  ) {}
-
-  get size(): number {
-    return this.data.length;
-  }
-
-  /** Nested arrays. */
-  tolist(): unknown {
-    const nest = (dim: number, begin: number, length: number): unknown => {
-      if (dim === this.dims.length) return this.data[begin];
-      const stride = length / (this.dims[dim] || 1);
-      return Array.from({ length: this.dims[dim] }, (_, i) =>
-        nest(dim + 1, begin + i * stride, stride),
-      );
-    };
-    return nest(0, 0, this.data.length);
-  }
+/** What a task's pipeline is called with and gives. */
+export interface PipelineCalls {
+  'feature-extraction': FeatureExtractionCall;
+  'fill-mask': FillMaskCall;
+  'text-classification': TextClassificationCall;
+  'token-classification': TokenClassificationCall;
+  'question-answering': QuestionAnsweringCall;
+  'zero-shot-classification': ZeroShotCall;
 }
 
-export interface FeatureExtractionOptions {
-  /** `none` (the default) gives every token's vector; `first_token` is another name of `cls`, `eos` of `last_token`. */
-  pooling?: 'none' | 'mean' | 'cls' | 'first_token' | 'last_token' | 'eos';
-  /** Whether pooled vectors get length 1. */
-  normalize?: boolean;
-  signal?: AbortSignal;
-}
+const aliases = {
+  'sentiment-analysis': 'text-classification',
+  ner: 'token-classification',
+} as const;
 
-const poolings: Readonly<Record<string, Pooling>> = {
-  mean: 'mean',
-  cls: 'first',
-  first_token: 'first',
-  last_token: 'last',
-  eos: 'last',
+export type Task = keyof PipelineCalls;
+export type TaskName = Task | keyof typeof aliases;
+type TaskOf<T extends TaskName> = T extends keyof typeof aliases ? (typeof aliases)[T] : T;
+
+const makers: {
+  readonly [T in Task]: (model: EncoderModel, tokenizer: Tokenizer) => PipelineCalls[T];
+} = {
+  'feature-extraction': featureExtraction,
+  'fill-mask': fillMask,
+  'text-classification': textClassification,
+  'token-classification': tokenClassification,
+  'question-answering': questionAnswering,
+  'zero-shot-classification': zeroShotClassification,
 };
 
-export interface FeatureExtraction {
-  /** @returns [texts, hidden size], or with pooling `none` [texts, tokens, hidden size] with zeros after shorter texts. */
-  (texts: string | readonly string[], options?: FeatureExtractionOptions): Promise<ResultTensor>;
-  readonly task: 'feature-extraction';
+export const tasks = Object.keys(makers) as readonly Task[];
+
+/** A task on a model: to be called with texts. */
+export type Pipeline<T extends Task = Task> = PipelineCalls[T] & {
+  readonly task: T;
+  /** For what the task does not give, such as hidden states and attentions: `model.forward`. */
   readonly model: Model;
+  readonly tokenizer: Tokenizer;
   dispose(): Promise<void>;
+};
+
+/** What `progress_callback` gets: bytes of weights as they are read, and at the end that all is ready. */
+export type PipelineProgress =
+  | { status: 'progress'; name: string; progress: number; loaded: number; total: number }
+  | { status: 'ready'; task: Task; model: string };
+
+export interface PipelineOptions extends Omit<LoadOptions, 'onProgress' | 'dtype'> {
+  /** As `load` has it, or by @huggingface/transformers' name: `fp32`, `fp16`, `q8`, `auto` … */
+  dtype?: LoadOptions['dtype'] | keyof typeof dtypes | null;
+  progress_callback?: ((progress: PipelineProgress) => void) | null;
+  /** Taken so that programs run unchanged, and without effect: the engine is the CPU, and there are no ONNX files. */
+  device?: string | null;
+  subfolder?: string;
+  model_file_name?: string | null;
+  use_external_data_format?: unknown;
+  session_options?: object;
 }
 
-export interface PipelineOptions extends Omit<LoadOptions, 'onProgress'> {
-  progress_callback?: LoadOptions['onProgress'];
-}
+/** @huggingface/transformers' names of number formats. */
+const dtypes = {
+  auto: undefined,
+  fp32: 'float32',
+  fp16: 'float16',
+  q8: 'int8',
+  int8: 'int8',
+  uint8: 'int8',
+  q4: 'int4',
+  bnb4: 'int4',
+  q4f16: 'int4',
+} as const;
+
+const withoutEffect = [
+  'device',
+  'subfolder',
+  'model_file_name',
+  'use_external_data_format',
+  'session_options',
+] as const;
 
 /**
  * Opens a model for a task, with the call and result shapes of @huggingface/transformers.
- * @param task `feature-extraction` is the one there is. @param model a source as `load` takes it.
- * @throws ERR_ARGUMENT, ERR_UNSUPPORTED for another task; what `load` throws.
+ * @param task one of `tasks`, or `sentiment-analysis` for text-classification, `ner` for token-classification.
+ * @param model a source as `load` takes it.
+ * @throws ERR_ARGUMENT; ERR_UNSUPPORTED for another task, and for a model without the task's head; what `load` throws.
  */
-export async function pipeline(
-  task: 'feature-extraction',
+export async function pipeline<T extends TaskName>(
+  task: T,
   model: string,
   options: PipelineOptions = {},
-): Promise<FeatureExtraction> {
-  if (task !== 'feature-extraction') {
-    throw mismatch('ERR_UNSUPPORTED', 'pipeline', `the task 'feature-extraction'`, `'${task}'`);
-  }
+): Promise<Pipeline<TaskOf<T>>> {
+  const name = taskOf(task);
   if (typeof model !== 'string') {
-    throw mismatch('ERR_ARGUMENT', 'pipeline', 'a model: a folder or a hub id', typeof model);
+    const found = describeValue(model);
+    throw mismatch('ERR_ARGUMENT', 'pipeline', 'a model: a folder or a hub id', found);
   }
-  checkOptions('pipeline', options, ['dtype', 'revision', 'signal', 'progress_callback']);
-  const { progress_callback: onProgress, ...rest } = options;
-  const loaded = await loadEncoder(model, { ...rest, onProgress });
-  const call = (texts: string | readonly string[], options?: FeatureExtractionOptions) =>
-    extract(loaded, texts, options);
-  return Object.assign(call, {
-    task,
-    model: loaded,
-    dispose: async () => loaded.dispose(),
-  });
+  const known = ['dtype', 'revision', 'maxWaitMs', 'signal', 'progress_callback'] as const;
+  checkOptions('pipeline', options, [...known, ...withoutEffect]);
+  const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
+  const loaded = await loadEncoder(model, {
+    ...(dtype ? { dtype: dtypeOf(dtype) } : {}),
+    ...(revision === undefined ? {} : { revision }),
+    ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+    ...(signal ? { signal } : {}),
+    ...(report
+      ? {
+          onProgress: ({ loaded, total }) =>
+            report({
+              status: 'progress',
+              name: model,
+              progress: (100 * loaded) / total,
+              loaded,
+              total,
+            }),
+        }
+      : {}),
+  } as LoadOptions);
+  try {
+    const { tokenizer } = loaded;
+    if (!tokenizer) {
+      throw new HeddleError(
+        'ERR_UNSUPPORTED',
+        `pipeline: ${model} has no tokenizer.json beside its weights; use load and forward with ids`,
+      );
+    }
+    const call = makers[name](loaded, tokenizer);
+    report?.({ status: 'ready', task: name, model });
+    const dispose = async (): Promise<void> => loaded.dispose();
+    const made = Object.assign(call, { task: name, model: loaded, tokenizer, dispose });
+    return made as unknown as Pipeline<TaskOf<T>>;
+  } catch (error) {
+    loaded.dispose();
+    throw error;
+  }
 }
 
-async function extract(
-  model: EncoderModel,
-  texts: string | readonly string[],
-  given: FeatureExtractionOptions = {},
-): Promise<ResultTensor> {
-  checkOptions('feature-extraction', given, ['pooling', 'normalize', 'signal']);
-  const { pooling = 'none', normalize = false, signal } = given;
-  const list = typeof texts === 'string' ? [texts] : texts;
-  if (!Array.isArray(list)) {
-    const found = typeof list;
-    throw mismatch('ERR_INPUT', 'feature-extraction', 'a text or an array of texts', found);
-  }
-  const options = signal ? { signal } : {};
-  if (pooling === 'none') return hiddenStates(model, list, normalize, options);
-  if (!Object.hasOwn(poolings, pooling)) {
-    const names = Object.keys(poolings).join(', ');
-    throw mismatch('ERR_ARGUMENT', 'pooling', `none, ${names}`, `'${pooling}'`);
-  }
-  // As there, prompts are the caller's business, and the tokenizer's limit is the only one.
-  const vectors = await model.embed(list, {
-    ...options,
-    pooling: poolings[pooling],
-    normalize,
-    prompt: '',
-    maxLength: model.textLimit,
-  });
-  const width = vectors[0]?.length ?? 0;
-  const data = new Float32Array(vectors.length * width);
-  vectors.forEach((vector, i) => {
-    data.set(vector, i * width);
-  });
-  return new ResultTensor(data, [vectors.length, width]);
+function taskOf(task: TaskName): Task {
+  const name = Object.hasOwn(aliases, task) ? aliases[task as keyof typeof aliases] : task;
+  if (Object.hasOwn(makers, name)) return name as Task;
+  const expected = `one of the tasks ${[...tasks, ...Object.keys(aliases)].join(', ')}`;
+  throw mismatch('ERR_UNSUPPORTED', 'pipeline', expected, describeValue(task));
 }
 
-async function hiddenStates(
-  model: EncoderModel,
-  texts: readonly string[],
-  normalize: boolean,
-  options: { signal?: AbortSignal },
-): Promise<ResultTensor> {
-  const encodings = await model.encode(texts, options.signal);
-  if (encodings.length === 0) return new ResultTensor(new Float32Array(0), [0, 0, 0]);
-  const { lastHiddenState } = await model.forward(
-    {
-      inputIds: encodings.map(({ ids }) => Array.from(ids)),
-      tokenTypeIds: encodings.map(({ typeIds }) => Array.from(typeIds)),
-    },
-    { ...options, outputs: ['lastHiddenState'] },
-  );
-  const { data, shape } = lastHiddenState;
-  const result = new ResultTensor(data, shape);
-  return normalize ? normalizeTokens(result) : result;
-}
-
-/** Gives every token's vector length 1, in place. */
-function normalizeTokens(tensor: ResultTensor): ResultTensor {
-  const width = tensor.dims.at(-1) ?? 1;
-  for (let begin = 0; begin < tensor.size; begin += width) {
-    const vector = tensor.data.subarray(begin, begin + width);
-    const norm = Math.hypot(...vector);
-    if (norm > 0) vector.set(vector.map((value) => value / norm));
-  }
-  return tensor;
+/** Formats that are not here are `load`'s to refuse, by the name that they have here. */
+function dtypeOf(given: NonNullable<PipelineOptions['dtype']>): LoadOptions['dtype'] {
+  const own = (weightDTypes as readonly string[]).includes(given);
+  if (own || !Object.hasOwn(dtypes, given)) return given as LoadOptions['dtype'];
+  return dtypes[given as keyof typeof dtypes] as LoadOptions['dtype'];
 }

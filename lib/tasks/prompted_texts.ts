@@ -31,6 +31,24 @@ export function choosePrompt(
   );
 }
 
+/** Names of prompts for a side of a search, in the order in which they are looked for, as sentence-transformers does. */
+export const queryPrompts = ['query'] as const;
+export const documentPrompts = ['document', 'passage', 'corpus'] as const;
+
+/**
+ * Options with the first of these prompts that the checkpoint has; where it has none, without a prompt, also not
+ * the default one. Options that name a prompt stay as they are.
+ */
+export function promptFor<T extends { prompt?: string; promptName?: string }>(
+  names: readonly string[],
+  { prompts }: TextPreparation,
+  options: T,
+): T {
+  if (options?.prompt !== undefined || options?.promptName !== undefined) return options;
+  const promptName = names.find((name) => prompts.has(name));
+  return promptName === undefined ? { ...options, prompt: '' } : { ...options, promptName };
+}
+
 /** The text that is tokenised: the prompt before the text, without white space around both, perhaps in lower case. */
 export function prepareText(text: string, prompt: string, lowerCase: boolean): string {
   const stripped = strip(prompt + text);

@@ -46,6 +46,7 @@ describe('readSentenceTransformers', () => {
   it('takes a plain model for one that is pooled by the mean', async () => {
     expect(await readSentenceTransformers(folder)).toEqual({
       isSentenceTransformers: false,
+      isStatic: false,
       transformerFolder: folder,
       pooling: ['mean'],
       includePrompt: true,
@@ -77,6 +78,7 @@ describe('readSentenceTransformers', () => {
     });
     expect(await readSentenceTransformers(folder)).toEqual({
       isSentenceTransformers: true,
+      isStatic: false,
       transformerFolder: join(folder, '0_Transformer'),
       pooling: ['cls'],
       includePrompt: false,

@@ -27,7 +27,15 @@ const beside: Record<string, string[]> = {
 const isEntry = (path: string) => path === 'lib/index.ts' || path.startsWith('lib/worker/');
 
 /** Where models, checkpoints, the hub and text come together; the other tasks know the types of what these give them. */
-const joints = ['load', 'source', 'inspect', 'hub_models'].map((name) => `lib/tasks/${name}.ts`);
+const joints = [
+  'load',
+  'load_static',
+  'load_options',
+  'model_tokenizer',
+  'source',
+  'inspect',
+  'hub_models',
+].map((name) => `lib/tasks/${name}.ts`);
 
 interface Import {
   specifier: string;

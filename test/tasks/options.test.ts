@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { EmbedOptions } from '../../lib/tasks/embed.js';
-import { type LoadOptions, load } from '../../lib/tasks/load.js';
-import { type FeatureExtractionOptions, pipeline } from '../../lib/tasks/pipeline.js';
+import type { FeatureExtractionOptions } from '../../lib/tasks/feature_extraction.js';
+import { load } from '../../lib/tasks/load.js';
+import type { LoadOptions } from '../../lib/tasks/load_options.js';
+import { pipeline } from '../../lib/tasks/pipeline.js';
 import { indexPassages, passagesOf, search } from '../../lib/tasks/search.js';
 import { firstDifference } from '../reference.js';
 import { sentenceTransformers, tinyFolder } from './tiny_model.js';
@@ -75,18 +77,6 @@ describe('truncateDim', () => {
     await expect(embedding).rejects.toMatchObject({
       code: 'ERR_ARGUMENT',
       message: expect.stringMatching(/truncateDim.*from 1 to 32/),
-    });
-  });
-});
-
-describe('precision', () => {
-  it('is float32 and nothing else', async () => {
-    using model = await load(folder);
-    expect(await model.embed('a', { precision: 'float32' })).toEqual(await model.embed('a'));
-    const embedding = model.embed('a', { precision: 'int8' as 'float32' });
-    await expect(embedding).rejects.toMatchObject({
-      code: 'ERR_UNSUPPORTED',
-      message: expect.stringMatching(/precision.*float32.*'int8'/),
     });
   });
 });

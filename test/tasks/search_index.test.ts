@@ -18,7 +18,7 @@ describe('an index', () => {
         texts += typeof given === 'string' ? 1 : given.length;
         return model.embed(given, options);
       },
-    } as Model;
+    } as unknown as Model;
     const seen: number[] = [];
     const onProgress = ({ done }: { done: number }): unknown => seen.push(done);
     const index = await indexPassages(counting, passages, { onProgress });

@@ -6,6 +6,8 @@ import { afterAll } from 'vitest';
 
 const fixtures = new URL('../fixtures/', import.meta.url).pathname;
 
+export const fixture = (path: string): string => join(fixtures, path);
+
 /** A BERT of two layers, 32 wide, with 4 heads, 256 words and 48 positions, in float32. */
 export const tinyBert = join(fixtures, 'models', 'bert', 'a');
 /** Another one, a classifier of three labels in bfloat16, in three shards. */

@@ -1,0 +1,37 @@
+import type { WeightDType } from '../checkpoints/parameter_source.js';
+
+export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'int8'];
+
+export interface LoadOptions {
+  /**
+   * How weights are kept in memory; left out: as the checkpoint stores them. `bfloat16` also rounds activations to it
+   * before they are multiplied; sums are float32. `int8` keeps matrices as int8 with a scale for each output, and multiplies them with
+   * activations as int8 with a scale for each row; sums are int32.
+   */
+  dtype?: WeightDType;
+  /** A commit, branch or tag of a hub id; default `main`. */
+  revision?: string;
+  /**
+   * How long, in ms, texts of one `embed` or text classification wait for those of other calls while the engine is busy with
+   * this model; default 2. Calls that find it idle never wait.
+   */
+  maxWaitMs?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface LoadProgress {
+  /** Files are downloaded, where they are not there; then weights are read. */
+  stage: 'download' | 'load';
+  /** Bytes so far, and in all of this stage. */
+  loaded: number;
+  total: number;
+}
+
+/** Tells `onProgress`, if there is one, which stage it is that makes progress. */
+export function reporting(
+  stage: LoadProgress['stage'],
+  onProgress: LoadOptions['onProgress'],
+): ((progress: { loaded: number; total: number }) => void) | undefined {
+  return onProgress && (({ loaded, total }) => onProgress({ stage, loaded, total }));
+}
