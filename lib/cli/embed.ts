@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
 import type { CAC } from 'cac';
 import { HeddleError } from '../errors.js';
 import { poolings } from '../ops/pool.js';
 import { interruptible, openModel, withModelOptions } from './model_options.js';
-import { choice, note, ProgressBar, printJson, printLine } from './output.js';
+import { choice, note, noteCut, ProgressBar, printJson, printLine } from './output.js';
+import { linesOf } from './text_lines.js';
 
 export function registerEmbed(cli: CAC): void {
   const command = cli.command('embed [...texts]', 'Sentence vectors of texts');
@@ -44,6 +43,7 @@ async function embed(
       ...(pooling ? { pooling } : {}),
       ...(options.promptName === undefined ? {} : { promptName: String(options.promptName) }),
       signal,
+      onTruncate: noteCut,
       onProgress: ({ done, total }) => bar.update(done, total),
     })
     .finally(() => bar.end());
@@ -63,16 +63,4 @@ async function embed(
 function summary(vector: readonly number[]): string {
   const shown = vector.slice(0, 4).map((value) => value.toFixed(4).padStart(7));
   return `[${shown.join(' ')} …]`;
-}
-
-async function linesOf(file: string): Promise<string[]> {
-  let text: string;
-  try {
-    text = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new HeddleError('ERR_FILE', `${file}: cannot be read (${(cause as Error).message})`, {
-      cause,
-    });
-  }
-  return text.split(/\r?\n/).filter((line) => line.trim() !== '');
 }

@@ -5,14 +5,19 @@ import { packageRoot } from '../native.js';
 import { load } from '../tasks/load.js';
 import { weightDTypes } from '../tasks/load_options.js';
 import type { Model } from '../tasks/model.js';
+import { type Pipeline, pipeline, type Task } from '../tasks/pipeline.js';
 import { defaultModelFolder, defaultModelName, type OnDownload } from '../tasks/source.js';
 import { written } from './arguments.js';
 import { choice, ProgressBar } from './output.js';
 
-/** Options that say which model to open, the same for every command. */
-export function withModelOptions(command: Command): Command {
+/**
+ * Options that say which model to open, the same for every command.
+ * @param hasDefault whether the command can do with all-MiniLM-L6-v2.
+ */
+export function withModelOptions(command: Command, { hasDefault = true } = {}): Command {
+  const otherwise = hasDefault ? ` (default: ${defaultModelName})` : '';
   return command
-    .option('--model <source>', `Folder or hub id (default: ${defaultModelName})`)
+    .option('--model <source>', `Folder or hub id${otherwise}`)
     .option('--revision <revision>', 'Commit, branch or tag of a hub id (default: main)')
     .option(
       '--dtype <dtype>',
@@ -28,7 +33,7 @@ export async function openModel(
   const source = options.model === undefined ? defaultModelFolder() : String(options.model);
   const dtype = choice('dtype', options.dtype, weightDTypes);
   const revision = revisionOf(options);
-  const bars = { download: new ProgressBar('downloading'), load: new ProgressBar('loading') };
+  const bars = progressBars();
   try {
     return await load(source ?? defaultModelName, {
       ...(dtype ? { dtype } : {}),
@@ -63,6 +68,42 @@ export async function withDownloadBar<T>(
     body({ signal, onDownload: ({ loaded, total }) => bar.update(loaded, total) }),
   ).finally(() => bar.end());
 }
+
+/** Opens the model that the options name for a task. */
+export async function openPipeline<T extends Task>(
+  task: T,
+  options: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<Pipeline<T>> {
+  if (options.model === undefined) {
+    throw new HeddleError(
+      'ERR_ARGUMENT',
+      `--model: expected a folder or hub id of a model for ${task}, found none`,
+    );
+  }
+  const dtype = choice('dtype', options.dtype, weightDTypes);
+  const revision = revisionOf(options);
+  const bars = progressBars();
+  try {
+    const opened = await pipeline(task, String(options.model), {
+      ...(dtype ? { dtype } : {}),
+      ...(revision === undefined ? {} : { revision }),
+      signal,
+      progress_callback: (event) => {
+        if (event.status === 'progress') bars[event.stage].update(event.loaded, event.total);
+      },
+    });
+    return opened as Pipeline<T>;
+  } finally {
+    bars.download.end();
+    bars.load.end();
+  }
+}
+
+const progressBars = (): Record<'download' | 'load', ProgressBar> => ({
+  download: new ProgressBar('downloading'),
+  load: new ProgressBar('loading'),
+});
 
 /** Runs a command's body with a signal that Ctrl-C triggers; a second Ctrl-C ends the program. */
 export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -14,6 +14,11 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** Says on stderr how many texts were cut. */
+export function noteCut({ count, maxLength }: { count: number; maxLength: number }): void {
+  note(`${count} ${count === 1 ? 'text was' : 'texts were'} cut to ${maxLength} tokens`);
+}
+
 /** A progress bar on a terminal; nothing elsewhere. */
 export class ProgressBar {
   private shown = false;

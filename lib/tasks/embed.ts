@@ -119,8 +119,8 @@ export async function embed<P extends Precision = 'float32'>(
   });
   const vectors: Float32Array[] = new Array(given.length);
   const run = {
-    truncation: options.truncation ?? true,
-    ...(options.onTruncate ? { onTruncate: options.onTruncate } : {}),
+    ...(options.truncation === undefined ? {} : { truncation: options.truncation }),
+    ...(options.onTruncate === undefined ? {} : { onTruncate: options.onTruncate }),
     maxLength: Math.min(wanted, parts.positions),
     addSpecialTokens,
     dropId,

@@ -4,7 +4,7 @@ import type { Tokenizer } from '../text/tokenizer.js';
 import { type FeatureExtractionCall, featureExtraction } from './feature_extraction.js';
 import { type FillMaskCall, fillMask } from './fill_mask.js';
 import { loadEncoder } from './load.js';
-import { type LoadOptions, weightDTypes } from './load_options.js';
+import { type LoadOptions, type LoadProgress, weightDTypes } from './load_options.js';
 import type { EncoderModel, Model } from './model.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
@@ -52,9 +52,9 @@ export type Pipeline<T extends Task = Task> = PipelineCalls[T] & {
   dispose(): Promise<void>;
 };
 
-/** What `progress_callback` gets: bytes of weights as they are read, and at the end that all is ready. */
+/** What `progress_callback` gets: bytes as files are downloaded and weights are read, and at the end that all is ready. */
 export type PipelineProgress =
-  | { status: 'progress'; name: string; progress: number; loaded: number; total: number }
+  | ({ status: 'progress'; name: string; progress: number } & LoadProgress)
   | { status: 'ready'; task: Task; model: string };
 
 export interface PipelineOptions extends Omit<LoadOptions, 'onProgress' | 'dtype'> {
@@ -116,9 +116,10 @@ export async function pipeline<T extends TaskName>(
     ...(signal ? { signal } : {}),
     ...(report
       ? {
-          onProgress: ({ loaded, total }) =>
+          onProgress: ({ stage, loaded, total }) =>
             report({
               status: 'progress',
+              stage,
               name: model,
               progress: (100 * loaded) / total,
               loaded,

@@ -27,7 +27,7 @@ describe('heddle', () => {
   it('prints help and version', async () => {
     const help = await heddle(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    for (const command of ['embed', 'search', 'inspect', 'build']) {
+    for (const command of ['embed', 'search', 'fill', 'classify', 'rerank', 'inspect', 'build']) {
       expect(help.stdout).toContain(command);
       const own = await heddle([command, '--help']);
       expect(own).toMatchObject({ code: 0, stderr: '' });
