@@ -21,7 +21,11 @@ gcc -O2 -Wall -Wextra -o "$home/bin/openblas" "$here/openblas.c" -I"$openblas/in
 echo 'peers: all-MiniLM-L6-v2 as ONNX' >&2
 [ -e "$home/models/minilm.onnx" ] || "$python" -W ignore "$here/export_onnx.py" "$home/models/minilm.onnx"
 
+hidden=$home/models/minilm-hidden.onnx
+[ -e "$hidden" ] || "$python" -W ignore "$here/export_onnx.py" "$hidden" --hidden
+
 echo 'peers: JavaScript packages' >&2
 cp "$here/package.json" "$home/js/"
-(cd "$home/js" && npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts)
+# onnxruntime-node carries the CPU's library in the package; its install script would fetch CUDA's.
+(cd "$home/js" && ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts)
 echo "peers: ready in $home" >&2

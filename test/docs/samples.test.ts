@@ -26,12 +26,15 @@ async function runSample(code: string): Promise<Finished> {
 }
 
 describe('samples', () => {
-  const samples = ['README.md', 'docs/api.md'].flatMap((file) => samplesOf(file, read(file)));
+  const samples = ['README.md', 'docs/api.md', 'docs/tasks.md'].flatMap((file) =>
+    samplesOf(file, read(file)),
+  );
 
   it('are found', () => {
     const counted = (file: string) => samples.filter((sample) => sample.file === file).length;
     expect(counted('README.md')).toBeGreaterThan(3);
     expect(counted('docs/api.md')).toBeGreaterThan(1);
+    expect(counted('docs/tasks.md')).toBeGreaterThan(1);
   });
 
   it.each(samples)(

@@ -1,0 +1,101 @@
+/**
+ * A web server's load: 64 callers, each embedding one sentence at a time with all-MiniLM-L6-v2, beside
+ * @huggingface/transformers with onnxruntime-node used the same way, float32 on both sides. Then how late a 5 ms timer comes
+ * meanwhile on either side, our bfloat16, and the latency of a caller that is alone.
+ */
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { minilmFolder } from '../scripts/fetch-minilm.mjs';
+import { addon } from './addon.mjs';
+import { alternate, quantile } from './alternate.mjs';
+import { Peer, peersHome, script } from './peer.mjs';
+import { lateWhile, serve } from './requests/callers.mjs';
+import { row } from './row.mjs';
+
+const { texts, meanTokens } = JSON.parse(
+  readFileSync(new URL('texts.json', import.meta.url), 'utf8'),
+);
+const callers = 64;
+/** Requests of each caller in one repetition. */
+const each = 4;
+
+export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
+  const { load } = await import('../dist/index.mjs');
+  const folder = await minilmFolder();
+  const peer = await startPeer(folder, threads);
+  const common = { name: 'requests', threads, more: { callers, meanTokens } };
+  const results = [];
+  for (const dtype of ['float32', 'bfloat16']) {
+    const model = await load(folder, { dtype });
+    addon().setThreads(threads);
+    const once = () => serve((text) => model.embed(text), texts, callers, each);
+    const ours = async (reps) => {
+      const times = [];
+      for (let i = 0; i < reps; i++) times.push(await once());
+      return times;
+    };
+    const theirs = peer.measure({ texts, callers, each });
+    const result = await alternate({ ours, theirs, quick });
+    const kase = `${callers} callers, a sentence at a time`;
+    const amount = 1000 * callers * each;
+    results.push({ ...row({ ...common, kase, unit: 'texts/s', amount, result, peer }), dtype });
+    log(`${kase}, ${dtype}`);
+    const late = await lateWhile(once, quick ? 2 : 5);
+    const peerLate = peer.reason ? null : (await peer.ask({ texts, callers, each, late: 5 })).late;
+    results.push({
+      ...measurement(common, '5 ms timer late by, max', late, peerLate, peer),
+      dtype,
+    });
+    const alone = [];
+    for (const text of texts.slice(0, quick ? 50 : 256)) {
+      const begin = performance.now();
+      await model.embed(text);
+      alone.push(performance.now() - begin);
+    }
+    const latency = quantile(alone, 0.5);
+    results.push({ ...measurement(common, 'a caller alone, p50', latency, null, peer), dtype });
+    model.dispose();
+  }
+  peer.stop();
+  return results;
+}
+
+/** The model with its ONNX file where @huggingface/transformers looks for it. */
+async function startPeer(folder, threads) {
+  const onnx = join(peersHome, 'models', 'minilm-hidden.onnx');
+  const model = join(peersHome, 'models', 'minilm-transformers-js');
+  if (existsSync(onnx)) {
+    mkdirSync(join(model, 'onnx'), { recursive: true });
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    writeFileSync(join(model, 'config.json'), JSON.stringify(config));
+    for (const [from, to] of [
+      [join(folder, 'tokenizer.json'), 'tokenizer.json'],
+      [join(folder, 'tokenizer_config.json'), 'tokenizer_config.json'],
+      [onnx, 'onnx/model.onnx'],
+    ]) {
+      if (existsSync(from) && !existsSync(join(model, to))) symlinkSync(from, join(model, to));
+    }
+  }
+  const args = [script('requests_transformers.mjs'), model, threads];
+  return Peer.start('@huggingface/transformers', process.execPath, args);
+}
+
+/** A row of milliseconds, of which fewer are better. */
+function measurement({ name, threads, more }, kase, heddle, theirs, peer) {
+  return {
+    name,
+    case: kase,
+    heddle,
+    peer: theirs,
+    peerName: peer.name,
+    ...(theirs === null && peer.reason ? { reason: peer.reason } : {}),
+    ratio: theirs === null ? null : theirs / heddle,
+    unit: 'ms',
+    threads,
+    isa: addon().info().isa,
+    runs: 1,
+    spread: 0,
+    ...more,
+  };
+}
