@@ -103,7 +103,8 @@ export async function embed<P extends Precision = 'float32'>(
   }
   checkPrecision(precision, ranges, truncateDim ?? width, given.length);
   const { maxLength: wanted = defaults.maxLength } = options;
-  if (!((Number.isSafeInteger(wanted) || wanted === defaults.maxLength) && wanted > 0)) {
+  // No limit is one only where the model has none: a table of token vectors.
+  if (!((Number.isSafeInteger(wanted) || wanted === parts.positions) && wanted > 0)) {
     const expected = 'a whole number from 1';
     throw mismatch('ERR_ARGUMENT', 'embed: maxLength', expected, String(wanted));
   }

@@ -14,7 +14,7 @@ import { type EmbeddingDefaults, type EmbedOptions, embed } from './embed.js';
 import { documentPrompts, promptFor, queryPrompts } from './prompted_texts.js';
 import { RequestBatches, type TextGraph } from './request_batches.js';
 import { type Ranked, type RerankOptions, rerank } from './rerank.js';
-import { runTexts, type TextRunOptions } from './text_runs.js';
+import { chunkTokens, runTexts, type TextRunOptions } from './text_runs.js';
 import type { Precision, Vectors } from './vector_precision.js';
 
 /** A model that `load` opened. Holds native memory until `dispose`; calls may overlap. */
@@ -114,6 +114,7 @@ export class EncoderModel implements Model {
     this.batches = new RequestBatches(this.runner, {
       maxWaitMs: defaultMaxWaitMs,
       maxTokens: batchTokens,
+      enoughTokens: chunkTokens,
     });
     if (parts.maxWaitMs !== undefined) this.maxWaitMs = parts.maxWaitMs;
   }
@@ -233,8 +234,10 @@ export class EncoderModel implements Model {
 
   /** Tokens of a text that the tokenizer's files allow, whatever a sentence-transformers folder says. */
   get textLimit(): number {
-    const { tokenizer, encoder } = this.parts;
-    return Math.min(tokenizer?.tokenizer.settings.modelMaxLength ?? Infinity, encoder.maxLength);
+    const { tokenizer, encoder, embedding } = this.parts;
+    // A table of token vectors has no positions that could end.
+    const room = encoder.maxLength === Infinity ? embedding.maxLength : encoder.maxLength;
+    return Math.min(tokenizer?.tokenizer.settings.modelMaxLength ?? Infinity, room);
   }
 
   dispose(): void {

@@ -33,6 +33,8 @@ export interface BatchLimits {
   maxWaitMs: number;
   /** Tokens in one run, unless one request alone has more. */
   maxTokens: number;
+  /** With so many tokens waiting, a run starts without waiting for more. */
+  enoughTokens: number;
 }
 
 /** The request's part in a run. Nothing happens to it once it is settled. */
@@ -63,7 +65,7 @@ const runsAtOnce = 2;
  * Merges requests that come at about the same time into packed runs.
  *
  * Where nothing is under way, a request starts as soon as the event loop has handled what else is there: waiting would only
- * cost time. While a run computes, those that come are gathered; they follow when the run ends, when a batch is full,
+ * cost time. While a run computes, those that come are gathered; they follow when the run ends, when there are enough,
  * or after `maxWaitMs`, whichever is first, so that the engine finds the next run ready.
  */
 export class RequestBatches {
@@ -114,7 +116,7 @@ export class RequestBatches {
   /** Calls back when no run is under way, perhaps at once. */
   onIdle(callback: () => void): void {
     if (this.runs === 0 && this.waiting.length === 0) callback();
-    else this.whenIdle = callback;
+    else this.whenIdle = callback; // in place of one that was given before
   }
 
   /** Takes a request out: of the queue, or of its run, which ends where nobody wants it any more. */
@@ -135,13 +137,16 @@ export class RequestBatches {
     this.timer = undefined;
     const [oldest] = this.waiting;
     if (!oldest) {
-      if (this.runs === 0) this.whenIdle?.();
+      if (this.runs > 0) return;
+      const callback = this.whenIdle;
+      this.whenIdle = undefined;
+      callback?.();
       return;
     }
     if (this.runs >= runsAtOnce) return;
     const due = oldest.since + this.limits.maxWaitMs - performance.now();
     const start = (): void => this.start();
-    if (this.runs === 0 || due <= 0 || this.isFull(oldest)) {
+    if (this.runs === 0 || due <= 0 || this.isEnough(oldest)) {
       const immediate = setImmediate(start);
       this.timer = () => clearImmediate(immediate);
     } else {
@@ -150,12 +155,12 @@ export class RequestBatches {
     }
   }
 
-  private isFull(oldest: Request): boolean {
+  private isEnough(oldest: Request): boolean {
     let tokens = 0;
     for (const { graph, tokens: more } of this.waiting) {
       if (graph.key === oldest.graph.key) tokens += more;
     }
-    return tokens >= this.limits.maxTokens;
+    return tokens >= this.limits.enoughTokens;
   }
 
   /** Takes the oldest request and those that can share its run, in their order. */

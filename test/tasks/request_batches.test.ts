@@ -24,7 +24,11 @@ class Stage {
   readonly batches: RequestBatches;
 
   constructor({ maxWaitMs = 1e6, maxTokens = 100 } = {}) {
-    this.batches = new RequestBatches(this.runner, { maxWaitMs, maxTokens });
+    this.batches = new RequestBatches(this.runner, {
+      maxWaitMs,
+      maxTokens,
+      enoughTokens: maxTokens,
+    });
   }
 
   /** What was run so far, once the event loop has come round. */

@@ -4,6 +4,7 @@ import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { load } from '../../lib/tasks/load.js';
+import { pipeline } from '../../lib/tasks/pipeline.js';
 import { firstDifference } from '../reference.js';
 import { fixture, temporaryFolder, tinyFolder } from './tiny_model.js';
 
@@ -172,6 +173,10 @@ describe('static embeddings', () => {
     for (const [i, text] of given.entries()) {
       expect((await table.embed(text))[0]).toEqual(vectors[i]);
     }
+    const extract = await pipeline('feature-extraction', fixture(`tasks/${name}`));
+    const { data } = await extract(given, { pooling: 'mean', normalize: true });
+    expect(difference([data], plain)).toBeUndefined();
+    await extract.dispose();
     expect(table.architecture).toBe('StaticEmbedding');
     const { lastHiddenState } = await table.forward({ inputIds: [[5, 6, 5]] });
     expect(lastHiddenState.shape).toEqual([1, 3, plain[0].length]);
