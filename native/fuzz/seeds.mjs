@@ -70,7 +70,13 @@ plan('attention', 0, [4, 3], [3, 3, 0, 1, 3], ({ value, node }) => {
   const q = value(input, 0, [-1, 4]);
   const segments = value(input, 1, [-2], 'int32');
   const out = value(output, 0, [-1, 4]);
-  node('attention', [q, q, q, segments, segments, -1, -1, -1, -1, -1, -1], out, [2, 2, -1, 0, 0], [0.5, 0]);
+  node(
+    'attention',
+    [q, q, q, segments, segments, -1, -1, -1, -1, -1, -1],
+    out,
+    [2, 2, -1, 0, 0],
+    [0.5, 0],
+  );
 });
 plan('bias', 5, [4], [3, 0, 3, 0, 1, 2], ({ value, node }) => {
   const q = value(input, 0, [-1, 4]);

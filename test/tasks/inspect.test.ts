@@ -38,7 +38,7 @@ describe('inspect', () => {
     const config = { architectures: ['BertForQuestionAnswering'] };
     const { supported, problem } = await inspect(await tinyFolder({ config }));
     expect(supported).toBe(true);
-    expect(problem).toMatch(/expected a tensor 'qa_outputs\.weight'/);
+    expect(problem).toMatch(/expected 2 tensors 'qa_outputs\.weight', 'qa_outputs\.bias'/);
   });
 
   it('knows no tensors of an architecture that it does not know', async () => {
