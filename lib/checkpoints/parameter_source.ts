@@ -24,7 +24,7 @@ const mostMissing = 64;
 export class CheckpointSource implements ParameterSource {
   /** Names of the tensors that parameters were made from. */
   private readonly used = new Set<string>();
-  private readonly missing: string[] = [];
+  private readonly missing = new Set<string>();
 
   /**
    * @param prefix the part of a name, such as `bert`, that a checkpoint of the model without its head leaves out.
@@ -49,8 +49,8 @@ export class CheckpointSource implements ParameterSource {
     const found = this.find(name);
     const range = found === undefined ? undefined : this.tensors.get(found);
     if (found === undefined || !range) {
-      this.missing.push(name);
-      if (this.missing.length === mostMissing) this.checkComplete();
+      this.missing.add(name);
+      if (this.missing.size === mostMissing) this.checkComplete();
       return new State(name, shape, 'float32', { kind: 'zeros' }); // `checkComplete` names it with all the others
     }
     this.used.add(found);
@@ -70,18 +70,19 @@ export class CheckpointSource implements ParameterSource {
 
   /** To be called when the model is built: throws ERR_NOT_FOUND naming all tensors that were not found. */
   checkComplete(): void {
-    if (this.missing.length === 0) return;
+    const missing = [...this.missing];
+    if (missing.length === 0) return;
     const { where } = this.options;
     const quoted = (names: readonly string[]): string =>
       names.map((name) => `'${name}'`).join(', ') || 'none';
     const { unused } = this;
-    const tensors = this.missing.length === 1 ? 'a tensor' : `${this.missing.length} tensors`;
+    const tensors = missing.length === 1 ? 'a tensor' : `${missing.length} tensors`;
     throw new HeddleError(
       'ERR_NOT_FOUND',
-      `${where}: expected ${tensors} ${quoted(this.missing)}, found none of that name; tensors that the model does not ` +
+      `${where}: expected ${tensors} ${quoted(missing)}, found none of that name; tensors that the model does not ` +
         `use: ${quoted(unused.slice(0, 20))}${unused.length > 20 ? ` and ${unused.length - 20} more` : ''}; ` +
         'a checkpoint of another architecture than config.json says, or of the model without its head?',
-      { where, expected: this.missing.join(', '), found: unused.join(', ') },
+      { where, expected: missing.join(', '), found: unused.join(', ') },
     );
   }
 
