@@ -1,7 +1,7 @@
 /**
  * A web server's load: 64 callers, each embedding one sentence at a time with all-MiniLM-L6-v2, beside
  * @huggingface/transformers with onnxruntime-node used the same way, float32 on both sides. Then how late a 5 ms timer comes
- * meanwhile on either side, our bfloat16, and the latency of a caller that is alone.
+ * meanwhile on either side, our bfloat16 and int8, and the latency of a caller that is alone.
  */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -24,9 +24,10 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   const { load } = await import('../dist/index.mjs');
   const folder = await minilmFolder();
   const peer = await startPeer(folder, threads);
+  peer.name += ', float32'; // in every row
   const common = { name: 'requests', threads, more: { callers, meanTokens } };
   const results = [];
-  for (const dtype of ['float32', 'bfloat16']) {
+  for (const dtype of ['float32', 'bfloat16', 'int8']) {
     const model = await load(folder, { dtype });
     addon().setThreads(threads);
     const once = () => serve((text) => model.embed(text), texts, callers, each);
