@@ -57,7 +57,8 @@ export async function loadStatic(
         includePrompt: true,
         lowerCase: false,
         addSpecialTokens: false,
-        dropId: isModel2Vec ? tokenizer.tokenizer.specialIds.unk : undefined,
+        // The vocabulary's own, as model2vec has it: files may call another token unknown.
+        dropId: isModel2Vec ? tokenizer.tokenizer.unknownId : undefined,
       },
       backend,
       maxWaitMs,

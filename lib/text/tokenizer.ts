@@ -91,7 +91,6 @@ export class Tokenizer {
       const token = specialTokens.get(role);
       return token === undefined ? undefined : this.tokenToId(token);
     };
-    const unknown = this.model.unknownToken;
     return {
       pad: idOf('pad'),
       cls: idOf('cls'),
@@ -99,8 +98,14 @@ export class Tokenizer {
       mask: idOf('mask'),
       bos: idOf('bos'),
       eos: idOf('eos'),
-      unk: idOf('unk') ?? (unknown === undefined ? undefined : this.tokenToId(unknown)),
+      unk: idOf('unk') ?? this.unknownId,
     };
+  }
+
+  /** The id of what the vocabulary does not have; undefined where there is none, or everything is in it. */
+  get unknownId(): number | undefined {
+    const { unknownToken } = this.model;
+    return unknownToken === undefined ? undefined : this.tokenToId(unknownToken);
   }
 
   tokenToId(token: string): number | undefined {

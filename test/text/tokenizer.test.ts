@@ -42,3 +42,25 @@ describe("ids, types, offsets and texts of Python's tokenizers", () => {
     expect(errors.filter((error) => error === undefined).length).toBeGreaterThan(0);
   });
 });
+
+it("knows the vocabulary's own unknown token from the one that files name", () => {
+  const json = {
+    model: {
+      type: 'Unigram',
+      unk_id: 2,
+      vocab: [
+        ['<unk>', 0],
+        ['a', -1],
+        ['.', -2],
+      ],
+    },
+  };
+  const settings = {
+    truncationSide: 'right',
+    modelMaxLength: undefined,
+    specialTokens: new Map([['unk', '<unk>']]),
+  } as unknown as ConstructorParameters<typeof Tokenizer>[2];
+  const tokenizer = new Tokenizer(json, 'tokenizer.json', settings);
+  expect(tokenizer.encode('az').ids).toEqual([1, 2]);
+  expect([tokenizer.unknownId, tokenizer.specialIds.unk]).toEqual([2, 0]);
+});
