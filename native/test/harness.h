@@ -24,7 +24,7 @@ namespace heddle::test {
 // AVX-512 and VNNI were compiled through SIMDe and run anywhere.
 inline std::vector<const KernelTable*> tables() {
 #ifdef HEDDLE_TEST_EMULATED_AVX512
-  return {&avx2vnni::table(), &avx512::table(), &avx512vnni::table(), &avx512bf16::table()};
+  return {&avx2vnni::table(), &avx512::table(), &avx512bf16::table()};
 #else
   const char* names[16];
   std::vector<const KernelTable*> found;
