@@ -21,6 +21,7 @@ export {
   type Task,
   type TaskName,
 } from './tasks/pipeline.js';
+export { env, type PipelineEnv } from './tasks/pipeline_env.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
 export {
   type IndexOptions,

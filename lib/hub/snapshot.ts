@@ -109,7 +109,7 @@ function offline({ id, revision }: Repository, cached: CachedSnapshot | undefine
   const what = revision === 'main' ? id : `${id} at '${revision}'`;
   throw new HeddleError(
     'ERR_NOT_FOUND',
-    `${what}: not whole in the Hugging Face cache, and HF_HUB_OFFLINE forbids to fetch it; take that away, or fetch it where there is a network: heddle models get ${id}`,
+    `${what}: not whole in the Hugging Face cache, and HF_HUB_OFFLINE or localFilesOnly forbids to fetch it; take that away, or fetch it where there is a network: heddle models get ${id}`,
     { where: id, expected: 'a whole model in the cache' },
   );
 }

@@ -28,19 +28,33 @@ import { resolveSource } from './source.js';
  * @throws ERR_ARGUMENT; ERR_NETWORK, ERR_AUTH, ERR_FILE; ERR_NOT_FOUND, ERR_FORMAT, ERR_CONFIG, ERR_UNSUPPORTED, ERR_SHAPE, naming the file and what was expected.
  */
 export async function load(source: string, options: LoadOptions = {}): Promise<Model> {
-  checkOptions('load', options, ['dtype', 'revision', 'maxWaitMs', 'signal', 'onProgress']);
+  checkOptions('load', options, [
+    'dtype',
+    'revision',
+    'cacheDir',
+    'localFilesOnly',
+    'maxWaitMs',
+    'signal',
+    'onProgress',
+  ]);
   return loadEncoder(source, options);
 }
 
 /** `load` with what only tasks need. */
 export async function loadEncoder(source: string, options: LoadOptions): Promise<EncoderModel> {
-  const { dtype, revision, maxWaitMs, signal, onProgress } = options;
+  const { dtype, revision, cacheDir, localFilesOnly, maxWaitMs, signal, onProgress } = options;
   if (dtype !== undefined && !weightDTypes.includes(dtype)) {
     throw mismatch('ERR_UNSUPPORTED', 'dtype', weightDTypes.join(', '), `'${dtype}'`);
   }
   signal?.throwIfAborted();
   const onDownload = reporting('download', onProgress);
-  const sourceFolder = await resolveSource(source, { revision, signal, onDownload });
+  const sourceFolder = await resolveSource(source, {
+    revision,
+    cacheDir,
+    localFilesOnly,
+    signal,
+    onDownload,
+  });
   const description = await readSentenceTransformers(sourceFolder);
   const folder = description.transformerFolder;
   if (description.isStatic) {

@@ -11,6 +11,10 @@ export interface LoadOptions {
   dtype?: WeightDType;
   /** A commit, branch or tag of a hub id; default `main`. */
   revision?: string;
+  /** The Hugging Face cache that a hub id is looked for in and downloaded to; default: as HF_HOME and HF_HUB_CACHE say. */
+  cacheDir?: string;
+  /** Whether no request may be made, as with HF_HUB_OFFLINE; default false. */
+  localFilesOnly?: boolean;
   /**
    * How long, in ms, texts of one `embed` or text classification wait for those of other calls while the engine is busy with
    * this model; default 2. Calls that find it idle never wait.

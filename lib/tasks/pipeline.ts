@@ -6,6 +6,7 @@ import { type FillMaskCall, fillMask } from './fill_mask.js';
 import { loadEncoder } from './load.js';
 import { type LoadOptions, type LoadProgress, weightDTypes } from './load_options.js';
 import type { EncoderModel, Model } from './model.js';
+import { env, locateModel } from './pipeline_env.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
 import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
@@ -57,10 +58,15 @@ export type PipelineProgress =
   | ({ status: 'progress'; name: string; progress: number } & LoadProgress)
   | { status: 'ready'; task: Task; model: string };
 
-export interface PipelineOptions extends Omit<LoadOptions, 'onProgress' | 'dtype'> {
+export interface PipelineOptions
+  extends Omit<LoadOptions, 'onProgress' | 'dtype' | 'cacheDir' | 'localFilesOnly'> {
   /** As `load` has it, or by @huggingface/transformers' name: `fp32`, `fp16`, `q8`, `auto` … */
   dtype?: LoadOptions['dtype'] | keyof typeof dtypes | null;
   progress_callback?: ((progress: PipelineProgress) => void) | null;
+  /** `cacheDir` of `load`; default: `env.cacheDir`. */
+  cache_dir?: string | null;
+  /** `localFilesOnly` of `load`; default: not `env.allowRemoteModels`. */
+  local_files_only?: boolean;
   /** Taken so that programs run unchanged, and without effect: the engine is the CPU, and there are no ONNX files. */
   device?: string | null;
   subfolder?: string;
@@ -106,10 +112,21 @@ export async function pipeline<T extends TaskName>(
     const found = describeValue(model);
     throw mismatch('ERR_ARGUMENT', 'pipeline', 'a model: a folder or a hub id', found);
   }
-  const known = ['dtype', 'revision', 'maxWaitMs', 'signal', 'progress_callback'] as const;
+  const known = [
+    'dtype',
+    'revision',
+    'cache_dir',
+    'local_files_only',
+    'maxWaitMs',
+    'signal',
+    'progress_callback',
+  ] as const;
   checkOptions('pipeline', options, [...known, ...withoutEffect]);
   const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
-  const loaded = await loadEncoder(model, {
+  const cacheDir = options.cache_dir ?? env.cacheDir;
+  const loaded = await loadEncoder(locateModel(model), {
+    ...(cacheDir ? { cacheDir } : {}),
+    localFilesOnly: options.local_files_only ?? !env.allowRemoteModels,
     ...(dtype ? { dtype: dtypeOf(dtype) } : {}),
     ...(revision === undefined ? {} : { revision }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),

@@ -1,6 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { findInOwnModels, hubSettings, possibleIds } from '../checkpoints/hub_cache.js';
+import {
+  findInOwnModels,
+  type HubSettings,
+  hubSettings,
+  possibleIds,
+} from '../checkpoints/hub_cache.js';
 import { HeddleError, mismatch } from '../errors.js';
+import { describeValue } from '../graph/options.js';
 import { HubError } from '../hub/hub_error.js';
 import type { OnDownload } from '../hub/progress.js';
 import { cachedSnapshot, fetchSnapshot, type Snapshot } from '../hub/snapshot.js';
@@ -8,6 +14,10 @@ import { cachedSnapshot, fetchSnapshot, type Snapshot } from '../hub/snapshot.js
 export interface SourceOptions {
   /** A commit, branch or tag of a hub id; default `main`. */
   revision?: string | undefined;
+  /** The Hugging Face cache; default: as the environment says. */
+  cacheDir?: string | undefined;
+  /** Whether no request may be made. */
+  localFilesOnly?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Bytes of the files that are fetched. */
   onDownload?: OnDownload | undefined;
@@ -46,12 +56,26 @@ export async function resolveSource(source: string, options: SourceOptions = {})
   const { revision = 'main' } = options;
   // Heddle's own cache has one revision. A snapshot of config.json alone, as Python leaves it, does not hide it.
   const own = revision === 'main' ? findInOwnModels(source) : undefined;
-  if (own && !(await isCached(source, revision))) return own;
+  if (own && !(await isCached(source, options))) return own;
   return (await fetchFromHub(source, options)).folder;
 }
 
-async function isCached(source: string, revision: string): Promise<boolean> {
+/** What the environment says of the hub, and the options above it. */
+function settingsOf({ cacheDir, localFilesOnly }: SourceOptions): HubSettings {
+  if (cacheDir !== undefined && (typeof cacheDir !== 'string' || cacheDir === '')) {
+    throw mismatch('ERR_ARGUMENT', 'cacheDir', 'a folder', describeValue(cacheDir));
+  }
   const settings = hubSettings();
+  return {
+    ...settings,
+    cacheFolder: cacheDir ?? settings.cacheFolder,
+    offline: settings.offline || localFilesOnly === true,
+  };
+}
+
+async function isCached(source: string, options: SourceOptions): Promise<boolean> {
+  const { revision = 'main' } = options;
+  const settings = settingsOf(options);
   for (const id of possibleIds(source)) {
     const cached = await cachedSnapshot(id, { revision, settings });
     if (cached?.isUsable || cached?.problem) return true;
@@ -62,7 +86,7 @@ async function isCached(source: string, revision: string): Promise<boolean> {
 /** @param source a hub id; a bare name that is none may be one of sentence-transformers. @throws as `resolveSource`. */
 export async function fetchFromHub(source: string, options: SourceOptions = {}): Promise<Snapshot> {
   const { revision = 'main', signal, onDownload } = options;
-  const settings = hubSettings();
+  const settings = settingsOf(options);
   const request = { revision, settings, signal, onProgress: onDownload };
   const ids = possibleIds(source);
   for (const id of ids) {

@@ -14,6 +14,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const program = `
 const at = (name) => ${JSON.stringify(fixture('tasks/'))} + name;
 async function main() {
+  env.allowRemoteModels = false;
+  env.localModelPath = at('');
+  env.backends.onnx.wasm.numThreads = 1;
   let ready = false;
   const progress_callback = ({ status, progress }) => {
     if (status === 'progress' && !(progress >= 0 && progress <= 100)) throw new Error(progress);
@@ -22,8 +25,8 @@ async function main() {
   const options = { dtype: 'fp32', device: 'cpu', progress_callback };
   const unmasker = await pipeline('fill-mask', at('fill-bert'), options);
   const classifier = await pipeline('sentiment-analysis', at('classify'), { dtype: 'fp32' });
-  const ner = await pipeline('ner', at('ner-bert'));
-  const answerer = await pipeline('question-answering', at('answer'));
+  const ner = await pipeline('ner', 'ner-bert');
+  const answerer = await pipeline('question-answering', at('answer'), { local_files_only: true, cache_dir: '.cache' });
   const zeroShot = await pipeline('zero-shot-classification', at('entail'));
   const extractor = await pipeline('feature-extraction', at('embed'));
 
@@ -103,8 +106,8 @@ const shapes = {
 
 describe('a program of @huggingface/transformers runs', () => {
   it.each([
-    ['an ES module', 'program.mjs', "import { pipeline } from 'heddle';"],
-    ['CommonJS', 'program.cjs', "const { pipeline } = require('heddle');"],
+    ['an ES module', 'program.mjs', "import { env, pipeline } from 'heddle';"],
+    ['CommonJS', 'program.cjs', "const { env, pipeline } = require('heddle');"],
   ])('as %s', async (_, file, importing) => {
     await writeFile(join(folder, file), importing + program);
     const { code, stdout, stderr } = await node([join(folder, file)], root);

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What @huggingface/transformers lets programs set for all pipelines. */
+export interface PipelineEnv {
+  /** Whether models are looked for on this machine, under `localModelPath`; default true. */
+  allowLocalModels: boolean;
+  /** Whether models may be downloaded; default true. */
+  allowRemoteModels: boolean;
+  /** Where `org/name` is looked for first; default `/models/`. */
+  localModelPath: string;
+  /** The Hugging Face cache; default: as HF_HOME and HF_HUB_CACHE say. */
+  cacheDir: string | null;
+  /** Of ONNX: taken so that programs run unchanged, and without effect. */
+  backends: Record<string, unknown>;
+  [other: string]: unknown;
+}
+
+/** Settings of every pipeline that is made later. Those that Heddle has nothing for may be set, and do nothing. */
+export const env: PipelineEnv = {
+  allowLocalModels: true,
+  allowRemoteModels: true,
+  localModelPath: '/models/',
+  cacheDir: null,
+  backends: { onnx: { wasm: {} } },
+};
+
+/** Where a pipeline's model is: its folder under `env.localModelPath`, if there is one, else as it was named. */
+export function locateModel(model: string): string {
+  if (!env.allowLocalModels) return model;
+  const folder = join(env.localModelPath, model);
+  return existsSync(join(folder, 'config.json')) ? folder : model;
+}
