@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
+  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -35,6 +37,20 @@ describe('load', () => {
     expect(model).toMatchObject({ architecture: 'BertForMaskedLM', kind: 'encoder' });
     expect([model.maxLength, model.parameters, model.tokenizer]).toEqual([48, 28_320, undefined]);
     expect(model.config.hidden_size).toBe(32);
+  });
+
+  it('finds a hub id in the cache that an option names', async () => {
+    const cacheDir = await tinyFolder();
+    const commit = '0123456789'.repeat(4);
+    const repository = join(cacheDir, 'models--some--model');
+    cpSync(tinyBert, join(repository, 'snapshots', commit), { recursive: true });
+    mkdirSync(join(repository, 'refs'));
+    writeFileSync(join(repository, 'refs', 'main'), commit);
+    using model = await load('some/model', { cacheDir, localFilesOnly: true });
+    expect(model.architecture).toBe('BertForMaskedLM');
+    const other = load('some/other', { cacheDir, localFilesOnly: true });
+    await expect(other).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
+    await expect(load('some/model', { cacheDir: '' })).rejects.toThrow(/cacheDir.*a folder/);
   });
 
   it('opens shards, and gives every byte back', async () => {
