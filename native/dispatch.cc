@@ -20,10 +20,12 @@ int choices(Choice* out) {
   int count = 0;
 #if defined(__x86_64__) || defined(_M_X64)
   const CpuFeatures cpu = detectCpu();
+#ifndef HEDDLE_WITHOUT_AVX512  // nor AVX-VNNI: test builds for a CPU that has neither
   out[count++] = {"avx512bf16", cpu.avx512bf16, avx512bf16::table};
   out[count++] = {"avx512vnni", cpu.avx512vnni, avx512vnni::table};
   out[count++] = {"avx512", cpu.avx512, avx512::table};
   out[count++] = {"avx2vnni", cpu.avx2vnni, avx2vnni::table};
+#endif
   out[count++] = {"avx2", cpu.avx2, avx2::table};
 #elif defined(__aarch64__) || defined(_M_ARM64)
   const CpuFeatures cpu = detectCpu();

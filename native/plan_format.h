@@ -1,11 +1,12 @@
 // The plan as it comes from lib/graph/encode.ts: little-endian int64 words, floats as the bits of
 // a double. Nothing in it is trusted: plan.cc checks every word with overflow-checked arithmetic.
 //
+// clang-format off
 //   header   magic, symbols, values, nodes, states, inputs, outputs, arenaBytes
-//   symbol   capacity                              the most that a run may give this symbolic
-//   dimension value    kind, dtype, index, rank, dim × rank  index: arena: byte offset; state,
-//   input, output: its number node     kernel, nIn, nOut, nInts, nFloats, in × nIn, out × nOut, int
-//   × nInts, float × nFloats
+//   symbol   capacity: the most that a run may give this symbolic dimension
+//   value    kind, dtype, index, rank, dim × rank; index: arena: byte offset; state, input, output: its number
+//   node     kernel, nIn, nOut, nInts, nFloats, in × nIn, out × nOut, int × nInts, float × nFloats
+// clang-format on
 //
 // A dim d ≥ 0 is constant; d < 0 is symbol −1 − d. An operand −1 is an absent optional.
 // Arena offsets are multiples of kAlignment and leave room for the dims at capacity.

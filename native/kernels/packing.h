@@ -46,8 +46,8 @@ HEDDLE_INLINE PackedInt8 partsOfInt8(const PackedMatrix& matrix) {
 static int64_t packedBytes(DType dtype, int64_t n, int64_t k) {
   const int64_t panels = divideUp(n, kPanel);
   const int64_t elements = panels * panelElements(dtype, k);
-  if (dtype == DType::kInt8) return elements + panels * kPanel * 8 + 1;
-  const int64_t bytes = elements * (dtype == DType::kFloat32 ? 4 : 2);
+  int64_t bytes = elements * (dtype == DType::kFloat32 ? 4 : 2);
+  if (dtype == DType::kInt8) bytes = elements + panels * kPanel * 8;
   return bytes > 0 ? bytes : 1;
 }
 

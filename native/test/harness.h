@@ -20,22 +20,8 @@
 
 namespace heddle::test {
 
-// Every kernel table that this machine can run. With HEDDLE_TEST_EMULATED_AVX512 the tables of
-// AVX-512 and VNNI were compiled through SIMDe and run anywhere.
-inline std::vector<const KernelTable*> tables() {
-#ifdef HEDDLE_TEST_EMULATED_AVX512
-  return {&avx2vnni::table(), &avx512::table(), &avx512bf16::table()};
-#else
-  const char* names[16];
-  std::vector<const KernelTable*> found;
-  const int count = supportedIsas(names, 16);
-  for (int i = 0; i < count; i++) {
-    const char* why = nullptr;
-    found.push_back(selectKernels(names[i], &why));
-  }
-  return found;
-#endif
-}
+// Every kernel table that this program and this machine can run (tables.cc).
+std::vector<const KernelTable*> tables();
 
 inline std::string tableName(const ::testing::TestParamInfo<const KernelTable*>& info) {
   return info.param->isa;

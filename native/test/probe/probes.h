@@ -12,28 +12,7 @@
 
 namespace heddle::test {
 
-inline std::vector<const Probe*> probes() {
-#ifdef HEDDLE_TEST_EMULATED_AVX512
-  return {&avx512::probe()};
-#else
-  std::vector<const Probe*> all = {&scalar::probe()};
-#if defined(__x86_64__) || defined(_M_X64)
-  all.push_back(&avx2::probe());
-  all.push_back(&avx512::probe());
-#elif defined(__aarch64__) || defined(_M_ARM64)
-  all.push_back(&neon::probe());
-#endif
-  const char* names[16];
-  const int count = supportedIsas(names, 16);
-  std::vector<const Probe*> found;
-  for (const Probe* probe : all) {
-    for (int i = 0; i < count; i++) {
-      if (std::strcmp(probe->isa, names[i]) == 0) found.push_back(probe);
-    }
-  }
-  return found;
-#endif
-}
+std::vector<const Probe*> probes();  // tables.cc
 
 inline std::string probeName(const ::testing::TestParamInfo<const Probe*>& info) {
   return info.param->isa;
