@@ -3,14 +3,8 @@ import type { EncoderLayerNames } from '../layers/block.js';
 import type { Scope } from '../layers/scope.js';
 import { bertConfig, poolerIfThere, tanhPooler, wordTable } from './bert.js';
 import type { EncoderTop } from './encoder.js';
-import { family, tokenHeads } from './family.js';
-import {
-  HeadTransform,
-  MaskedLmHead,
-  MultipleChoice,
-  SequenceClassifier,
-  vocabularyProjection,
-} from './heads.js';
+import { family, pooledHeads, tokenHeads } from './family.js';
+import { HeadTransform, MaskedLmHead, vocabularyProjection } from './heads.js';
 import { activationOf, type ModelConfig } from './model_config.js';
 import { PostNormEncoder } from './post_norm_encoder.js';
 
@@ -93,15 +87,7 @@ export const albert = family({
     maskedLm,
     // Of its two heads the one for words; what says whether sentences are in order is left out.
     preTraining: maskedLm,
-    sequenceClassification: (config, scope) => {
-      const { hiddenSize, labels } = config;
-      const pooler = tanhPooler(config, scope.at('albert.pooler'));
-      return { head: new SequenceClassifier(pooler, hiddenSize, labels, scope.at('classifier')) };
-    },
+    ...pooledHeads((config: AlbertConfig, scope) => tanhPooler(config, scope.at('albert.pooler'))),
     ...tokenHeads,
-    multipleChoice: (config, scope) => {
-      const pooler = tanhPooler(config, scope.at('albert.pooler'));
-      return { head: new MultipleChoice(pooler, config.hiddenSize, scope.at('classifier')) };
-    },
   },
 });

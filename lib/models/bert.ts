@@ -4,15 +4,8 @@ import type { EncoderLayerNames } from '../layers/block.js';
 import { Embedding } from '../layers/embedding.js';
 import type { Scope } from '../layers/scope.js';
 import type { EncoderTop } from './encoder.js';
-import { family, tokenHeads } from './family.js';
-import {
-  FirstTokenPooler,
-  HeadTransform,
-  MaskedLmHead,
-  MultipleChoice,
-  SequenceClassifier,
-  vocabularyProjection,
-} from './heads.js';
+import { family, pooledHeads, tokenHeads } from './family.js';
+import { FirstTokenPooler, HeadTransform, MaskedLmHead, vocabularyProjection } from './heads.js';
 import { encoderFields, type ModelConfig } from './model_config.js';
 import { PostNormEncoder, type PostNormNames } from './post_norm_encoder.js';
 
@@ -93,15 +86,9 @@ export const bert = family({
     maskedLm,
     // Of its two heads the one for words; what says whether a sentence follows another is left out.
     preTraining: maskedLm,
-    sequenceClassification: (config, scope) => {
-      const pooler = tanhPooler(config, scope.at('bert.pooler.dense'));
-      const { hiddenSize, labels } = config;
-      return { head: new SequenceClassifier(pooler, hiddenSize, labels, scope.at('classifier')) };
-    },
+    ...pooledHeads((config: BertConfig, scope) =>
+      tanhPooler(config, scope.at('bert.pooler.dense')),
+    ),
     ...tokenHeads,
-    multipleChoice: (config, scope) => {
-      const pooler = tanhPooler(config, scope.at('bert.pooler.dense'));
-      return { head: new MultipleChoice(pooler, config.hiddenSize, scope.at('classifier')) };
-    },
   },
 });

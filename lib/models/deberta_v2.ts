@@ -19,15 +19,8 @@ import {
   type StackedLayer,
 } from './encoder.js';
 import type { PackedBatch } from './encoder_inputs.js';
-import { family, tokenHeads } from './family.js';
-import {
-  FirstTokenPooler,
-  HeadTransform,
-  MaskedLmHead,
-  MultipleChoice,
-  SequenceClassifier,
-  vocabularyProjection,
-} from './heads.js';
+import { family, pooledHeads, tokenHeads } from './family.js';
+import { FirstTokenPooler, HeadTransform, MaskedLmHead, vocabularyProjection } from './heads.js';
 import type { PaddingReach } from './padding.js';
 
 const layerNames = {
@@ -217,15 +210,7 @@ export const debertaV2 = family({
   heads: {
     base: () => ({}),
     maskedLm,
-    sequenceClassification: (config, scope) => {
-      const { hiddenSize, labels } = config;
-      const output = scope.at('classifier');
-      return { head: new SequenceClassifier(pooler(config, scope), hiddenSize, labels, output) };
-    },
+    ...pooledHeads(pooler),
     ...tokenHeads,
-    multipleChoice: (config, scope) => {
-      const output = scope.at('classifier');
-      return { head: new MultipleChoice(pooler(config, scope), config.hiddenSize, output) };
-    },
   },
 });

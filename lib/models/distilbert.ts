@@ -1,15 +1,8 @@
 import type { Scope } from '../layers/scope.js';
 import { wordTable } from './bert.js';
 import type { EncoderTop } from './encoder.js';
-import { family, tokenHeads } from './family.js';
-import {
-  FirstTokenPooler,
-  HeadTransform,
-  MaskedLmHead,
-  MultipleChoice,
-  SequenceClassifier,
-  vocabularyProjection,
-} from './heads.js';
+import { family, pooledHeads, tokenHeads } from './family.js';
+import { FirstTokenPooler, HeadTransform, MaskedLmHead, vocabularyProjection } from './heads.js';
 import { activationOf, type ModelConfig } from './model_config.js';
 import { PostNormEncoder, type PostNormNames } from './post_norm_encoder.js';
 
@@ -79,15 +72,7 @@ export const distilbert = family({
   heads: {
     base: () => ({}),
     maskedLm,
-    sequenceClassification: (config, scope) => {
-      const { hiddenSize, labels } = config;
-      const output = scope.at('classifier');
-      return { head: new SequenceClassifier(pooler(config, scope), hiddenSize, labels, output) };
-    },
+    ...pooledHeads(pooler),
     ...tokenHeads,
-    multipleChoice: (config, scope) => {
-      const output = scope.at('classifier');
-      return { head: new MultipleChoice(pooler(config, scope), config.hiddenSize, output) };
-    },
   },
 });

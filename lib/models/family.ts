@@ -1,6 +1,6 @@
 import type { Scope } from '../layers/scope.js';
-import type { Encoder, EncoderTop } from './encoder.js';
-import { QuestionAnswering, TokenClassifier } from './heads.js';
+import type { Encoder, EncoderTop, Pooler } from './encoder.js';
+import { MultipleChoice, QuestionAnswering, SequenceClassifier, TokenClassifier } from './heads.js';
 import type { ModelConfig } from './model_config.js';
 
 /** Makes a whole model from its config.json and the parameters at the root of its checkpoint. */
@@ -48,3 +48,18 @@ export const tokenHeads = {
     head: new QuestionAnswering(config.hiddenSize, scope.at('qa_outputs')),
   }),
 };
+
+/** The two heads that read each sequence's pooled vector, under the name that most families share. */
+export const pooledHeads = <C extends { hiddenSize: number; labels: number }>(
+  pooler: (config: C, scope: Scope) => Pooler,
+) => ({
+  sequenceClassification: (config: C, scope: Scope) => {
+    const { hiddenSize, labels } = config;
+    const output = scope.at('classifier');
+    return { head: new SequenceClassifier(pooler(config, scope), hiddenSize, labels, output) };
+  },
+  multipleChoice: (config: C, scope: Scope) => {
+    const output = scope.at('classifier');
+    return { head: new MultipleChoice(pooler(config, scope), config.hiddenSize, output) };
+  },
+});
