@@ -95,3 +95,23 @@ export function groupEntities(
     end: group[group.length - 1].end,
   }));
 }
+
+/**
+ * Of entities that overlap, as those of neighbouring windows do, the longest, and of equally long ones the surer; in the
+ * order of the text.
+ */
+export function longestEntities<E extends { score: number; start: number; end: number }>(
+  entities: readonly E[],
+): E[] {
+  const kept: E[] = [];
+  for (const entity of [...entities].sort((a, b) => a.start - b.start)) {
+    const last = kept.at(-1);
+    if (last === undefined || entity.start >= last.end) {
+      kept.push(entity);
+      continue;
+    }
+    const longer = entity.end - entity.start - (last.end - last.start);
+    if (longer > 0 || (longer === 0 && entity.score > last.score)) kept[kept.length - 1] = entity;
+  }
+  return kept;
+}

@@ -1,12 +1,13 @@
 import { mismatch } from '../errors.js';
 import { checkOptions } from '../graph/options.js';
 import type { Pooling } from '../ops/index.js';
+import { tokenOutputs } from './logits.js';
 import type { EncoderModel } from './model.js';
 import { ResultTensor } from './result_tensor.js';
-import { textList } from './text_runs.js';
+import { type TruncationOptions, textList, truncationNames } from './text_runs.js';
 import { quantize } from './vector_precision.js';
 
-export interface FeatureExtractionOptions {
+export interface FeatureExtractionOptions extends TruncationOptions {
   /** `none` (the default) gives every token's vector; `first_token` is another name of `cls`, `eos` of `last_token`. */
   pooling?: 'none' | 'mean' | 'cls' | 'first_token' | 'last_token' | 'eos';
   /** Whether vectors get length 1. */
@@ -32,7 +33,15 @@ const poolings: Readonly<Record<string, Pooling>> = {
   eos: 'last',
 };
 
-const optionNames = ['pooling', 'normalize', 'quantize', 'precision', 'signal'] as const;
+const task = 'feature-extraction';
+const optionNames = [
+  'pooling',
+  'normalize',
+  'quantize',
+  'precision',
+  ...truncationNames,
+  'signal',
+] as const;
 
 export function featureExtraction(model: EncoderModel): FeatureExtractionCall {
   const call = (texts: string | readonly string[], options: FeatureExtractionOptions = {}) =>
@@ -45,13 +54,18 @@ async function extract(
   texts: string | readonly string[],
   given: FeatureExtractionOptions,
 ): Promise<ResultTensor<Float32Array | Int8Array | Uint8Array>> {
-  checkOptions('feature-extraction', given, optionNames);
-  const { pooling = 'none', normalize = false, precision = 'binary', signal } = given;
-  const list = textList('feature-extraction', texts);
-  const options = signal ? { signal } : {};
+  checkOptions(task, given, optionNames);
+  const { pooling = 'none', normalize = false, quantize: toBits, precision = 'binary' } = given;
+  const { truncation, onTruncate, signal } = given;
+  const list = textList(task, texts);
+  const options = {
+    ...(truncation === undefined ? {} : { truncation }),
+    ...(onTruncate === undefined ? {} : { onTruncate }),
+    ...(signal === undefined ? {} : { signal }),
+  };
   if (pooling === 'none') {
-    if (given.quantize) {
-      throw mismatch('ERR_ARGUMENT', 'feature-extraction: quantize', 'a pooling', `'none'`);
+    if (toBits) {
+      throw mismatch('ERR_ARGUMENT', `${task}: quantize`, 'a pooling', `'none'`);
     }
     return hiddenStates(model, list, normalize, options);
   }
@@ -60,7 +74,7 @@ async function extract(
     throw mismatch('ERR_ARGUMENT', 'pooling', `none, ${names}`, `'${pooling}'`);
   }
   if (precision !== 'binary' && precision !== 'ubinary') {
-    const where = 'feature-extraction: precision';
+    const where = `${task}: precision`;
     throw mismatch('ERR_ARGUMENT', where, 'binary or ubinary', `'${precision}'`);
   }
   // As there, prompts are the caller's business, and the tokenizer's limit is the only one.
@@ -71,7 +85,7 @@ async function extract(
     prompt: '',
     maxLength: model.textLimit,
   });
-  if (!given.quantize) return joined(vectors, Float32Array);
+  if (!toBits) return joined(vectors, Float32Array);
   return precision === 'binary'
     ? joined(quantize(vectors, 'binary'), Int8Array)
     : joined(quantize(vectors, 'ubinary'), Uint8Array);
@@ -89,33 +103,34 @@ function joined<T extends Float32Array | Int8Array | Uint8Array>(
   return new ResultTensor(data, [vectors.length, width]);
 }
 
+const tokenVectors = tokenOutputs(['lastHiddenState']);
+
+/** [texts, tokens of the longest, hidden size]. */
 async function hiddenStates(
   model: EncoderModel,
   texts: readonly string[],
   normalize: boolean,
-  options: { signal?: AbortSignal },
+  options: TruncationOptions & { signal?: AbortSignal },
 ): Promise<ResultTensor> {
-  const encodings = await model.encode(texts, options.signal);
-  if (encodings.length === 0) return new ResultTensor(new Float32Array(0), [0, 0, 0]);
-  const { lastHiddenState } = await model.forward(
-    {
-      inputIds: encodings.map(({ ids }) => Array.from(ids)),
-      tokenTypeIds: encodings.map(({ typeIds }) => Array.from(typeIds)),
-    },
-    { ...options, outputs: ['lastHiddenState'] },
-  );
-  const { data, shape } = lastHiddenState;
-  const result = new ResultTensor(data, shape);
-  return normalize ? normalizeTokens(result) : result;
+  const width = model.encoder.hiddenSize;
+  const rows: Float32Array[] = new Array(texts.length);
+  await model.runTexts(task, tokenVectors, texts, options, ({ lastHiddenState }, _, i) => {
+    if (normalize) normalizeRows(lastHiddenState, width);
+    rows[i] = lastHiddenState;
+  });
+  const longest = rows.reduce((most, { length }) => Math.max(most, length), 0);
+  const data = new Float32Array(texts.length * longest);
+  rows.forEach((row, i) => {
+    data.set(row, i * longest);
+  });
+  return new ResultTensor(data, [texts.length, longest / width, texts.length && width]);
 }
 
 /** Gives every token's vector length 1, in place. */
-function normalizeTokens(tensor: ResultTensor): ResultTensor {
-  const width = tensor.dims.at(-1) ?? 1;
-  for (let begin = 0; begin < tensor.size; begin += width) {
-    const vector = tensor.data.subarray(begin, begin + width);
-    const norm = Math.hypot(...vector);
-    if (norm > 0) vector.set(vector.map((value) => value / norm));
+function normalizeRows(data: Float32Array, width: number): void {
+  for (let begin = 0; begin < data.length; begin += width) {
+    const vector = data.subarray(begin, begin + width);
+    const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+    if (norm > 0) for (let i = 0; i < width; i++) vector[i] /= norm;
   }
-  return tensor;
 }

@@ -192,7 +192,8 @@ export class EncoderModel implements Model {
     return this.use(() => {
       const parts = { tokenizer: this.tokenizerFor(what), batches: this.batches };
       const maxLength = Math.min(options.maxLength ?? Infinity, this.textLimit);
-      return runTexts(parts, what, graph, texts, { ...options, maxLength }, each);
+      const { addSpecialTokens } = this.parts.embedding;
+      return runTexts(parts, what, graph, texts, { addSpecialTokens, ...options, maxLength }, each);
     });
   }
 
@@ -219,16 +220,6 @@ export class EncoderModel implements Model {
     return this.use(() => {
       const options = { addSpecialTokens: false, offsets: true };
       return this.tokenizerFor(what).encodeAll(texts, options, signal);
-    });
-  }
-
-  /** Ids of texts, as many as the tokenizer's own limit and the model's positions allow. */
-  async encode(texts: readonly string[], signal?: AbortSignal): Promise<CompactEncoding[]> {
-    return this.use(() => {
-      const tokenizer = this.tokenizerFor('encode');
-      const { addSpecialTokens = true } = this.parts.embedding;
-      const maxLength = this.textLimit === Infinity ? undefined : this.textLimit;
-      return tokenizer.encodeAll(texts, { maxLength, addSpecialTokens }, signal);
     });
   }
 

@@ -8,7 +8,8 @@ import { tokenOutputs } from './logits.js';
 import type { EncoderModel } from './model.js';
 import { PairLayout } from './pair_layout.js';
 import { checkTopK } from './text_classification.js';
-import { chunkTokens, textList } from './text_runs.js';
+import { textList } from './text_runs.js';
+import { runWindows, textWindows } from './text_windows.js';
 
 export interface QuestionAnsweringOptions {
   /** How many answers are given, best first. Default 1: the answer alone, in no list. */
@@ -93,7 +94,7 @@ export function questionAnswering(
     for (const [i, question] of asked.entries()) {
       const text = texts[texts.length === 1 ? 0 : i];
       const [asks, context] = await model.encodeWhole(task, [question, text], signal);
-      const windows = await runWindows(model, layout, asks, context, window, signal);
+      const windows = await answerWindows(model, layout, asks, context, window, signal);
       answers.push(bestAnswers(text, windows, spans));
     }
     const shaped = top_k === 1 ? answers.map(([best]) => best) : answers;
@@ -103,7 +104,7 @@ export function questionAnswering(
 }
 
 /** Runs the model on a context in windows, each with the question before it. */
-async function runWindows(
+async function answerWindows(
   model: EncoderModel,
   layout: PairLayout,
   question: CompactEncoding,
@@ -120,36 +121,17 @@ async function runWindows(
       { where: 'question', found: `${question.ids.length} tokens` },
     );
   }
-  const places: [from: number, to: number][] = [];
-  for (
-    let from = 0, to = 0;
-    to < context.ids.length || places.length === 0;
-    from += room - stride
-  ) {
-    to = Math.min(from + room, context.ids.length);
-    places.push([from, to]);
-  }
-  const atOnce = Math.max(1, Math.floor(chunkTokens / length));
-  const runs: Promise<AnswerWindow[]>[] = [];
-  for (let i = 0; i < places.length; i += atOnce) {
-    const group = places.slice(i, i + atOnce);
-    const pairs = group.map(([from, to]) => layout.join(question.ids, context.ids.slice(from, to)));
-    runs.push(
-      model.runEncodings(graph, pairs, signal).then((results) =>
-        results.map(({ startLogits, endLogits }, k) => {
-          const [from, to] = group[k];
-          const begin = layout.secondBegin(question.ids.length);
-          const within = (logits: Float32Array): Float32Array =>
-            logits.subarray(begin, begin + to - from);
-          const none = layout.beginsWithClass
-            ? { start: startLogits[0], end: endLogits[0] }
-            : undefined;
-          return { context, from, to, starts: within(startLogits), ends: within(endLogits), none };
-        }),
-      ),
-    );
-  }
-  return (await Promise.all(runs)).flat();
+  const places = textWindows(context.ids.length, room, stride);
+  const pairs = places.map(([from, to]) => layout.join(question.ids, context.ids.slice(from, to)));
+  const results = await runWindows(model, graph, pairs, signal);
+  const begin = layout.secondBegin(question.ids.length);
+  return results.map(({ startLogits, endLogits }, i) => {
+    const [from, to] = places[i];
+    const within = (logits: Float32Array): Float32Array =>
+      logits.subarray(begin, begin + to - from);
+    const none = layout.beginsWithClass ? { start: startLogits[0], end: endLogits[0] } : undefined;
+    return { context, from, to, starts: within(startLogits), ends: within(endLogits), none };
+  });
 }
 
 function size(

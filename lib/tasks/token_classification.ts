@@ -1,5 +1,5 @@
-import { HeddleError } from '../errors.js';
-import { checkChoice, checkOptions } from '../graph/options.js';
+import { HeddleError, mismatch } from '../errors.js';
+import { checkChoice, checkOptions, describeValue } from '../graph/options.js';
 import type { CompactEncoding } from '../text/encoding.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import {
@@ -8,12 +8,14 @@ import {
   type ClassifiedToken,
   entityOf,
   groupEntities,
+  longestEntities,
   mergeWords,
 } from './entity_groups.js';
 import { expectHead, Labels } from './labels.js';
 import { indexOfLargest, softmax, tokenOutputs } from './logits.js';
 import type { EncoderModel } from './model.js';
 import { type TruncationOptions, textList, truncationNames } from './text_runs.js';
+import { runWindows, TextLayout, textWindows } from './text_windows.js';
 
 export interface TokenClass {
   entity: string;
@@ -42,6 +44,11 @@ export interface TokenClassificationOptions extends TruncationOptions {
    * the tokens of a word agree: on the label of the `first`, on the best of the `average`, or on that of the surest (`max`).
    */
   aggregation_strategy?: AggregationStrategy;
+  /**
+   * Reads texts of any length, in windows that share so many tokens; where their entities overlap, the longest counts. Only
+   * with an aggregation. Without it, texts longer than the model are cut.
+   */
+  stride?: number;
   signal?: AbortSignal;
 }
 
@@ -60,6 +67,7 @@ export interface TokenClassificationCall {
 const optionNames = [
   'ignore_labels',
   'aggregation_strategy',
+  'stride',
   ...truncationNames,
   'signal',
 ] as const;
@@ -77,26 +85,45 @@ export function tokenClassification(
     options: TokenClassificationOptions = {},
   ): Promise<unknown> => {
     checkOptions(task, options, optionNames);
-    const { ignore_labels: ignored = ['O'], aggregation_strategy = 'none', ...run } = options;
+    const { ignore_labels: ignored = ['O'], aggregation_strategy = 'none', ...rest } = options;
+    const { stride, ...run } = rest;
     checkChoice(`${task}: aggregation_strategy`, aggregation_strategy, aggregationStrategies);
     checkLabels(textList(`${task}: ignore_labels`, ignored), labels.all);
     const list = textList(task, texts);
-    const results: unknown[] = new Array(list.length);
-    const settings = { ...run, offsets: true };
-    await model.runTexts(task, graph, list, settings, ({ logits }, encoding, i) => {
-      const tokens = tokensOf(tokenizer, labels, list[i], encoding, logits);
-      results[i] =
-        aggregation_strategy === 'none'
+    const entitiesOf = (tokens: readonly ClassifiedToken[]): TokenClass[] | EntityGroup[] => {
+      if (aggregation_strategy === 'none') {
+        return tokens
+          .filter(({ entity }) => !ignored.includes(entity))
+          .map(({ scores, tokens: _, continues, ...shown }) => shown);
+      }
+      const words =
+        aggregation_strategy === 'simple'
           ? tokens
-              .filter(({ entity }) => !ignored.includes(entity))
-              .map(({ scores, tokens: _, continues, ...shown }) => shown)
-          : groupEntities(
-              aggregation_strategy === 'simple'
-                ? tokens
-                : mergeWords(tokens, aggregation_strategy, labels),
-              tokenizer,
-            ).filter(({ entity_group: group }) => !ignored.includes(group));
-    });
+          : mergeWords(tokens, aggregation_strategy, labels);
+      const groups = groupEntities(words, tokenizer);
+      return groups.filter(({ entity_group: group }) => !ignored.includes(group));
+    };
+    const results: unknown[] = new Array(list.length);
+    if (stride === undefined) {
+      const settings = { ...run, offsets: true };
+      await model.runTexts(task, graph, list, settings, ({ logits }, encoding, i) => {
+        results[i] = entitiesOf(tokensOf(tokenizer, labels, list[i], encoding, logits));
+      });
+    } else {
+      const layout = new TextLayout(tokenizer);
+      const room = model.textLimit - layout.specials;
+      checkStride(stride, room, aggregation_strategy);
+      for (const [i, text] of list.entries()) {
+        const [whole] = await model.encodeWhole(task, [text], run.signal);
+        const places = textWindows(whole.ids.length, room, stride);
+        const windows = places.map(([from, to]) => layout.window(whole, from, to));
+        const runs = await runWindows(model, graph, windows, run.signal);
+        const groups = runs.map(({ logits }, k) =>
+          entitiesOf(tokensOf(tokenizer, labels, text, windows[k], logits)),
+        );
+        results[i] = longestEntities(groups.flat() as EntityGroup[]);
+      }
+    }
     return Array.isArray(texts) ? results : results[0];
   };
   return call as TokenClassificationCall;
@@ -159,4 +186,15 @@ function checkLabels(ignored: readonly string[], known: readonly string[]): void
     `${task}: ignore_labels: expected labels of the model, ${known.join(', ')}; found '${unknown}'`,
     { where: 'ignore_labels', found: unknown },
   );
+}
+
+function checkStride(stride: number, room: number, strategy: AggregationStrategy): void {
+  const where = `${task}: stride`;
+  if (strategy === 'none') {
+    const expected = "an aggregation_strategy other than 'none' beside it";
+    throw mismatch('ERR_ARGUMENT', where, expected, "'none'");
+  }
+  if (Number.isSafeInteger(stride) && stride >= 0 && stride < room) return;
+  const expected = `a whole number from 0, less than the ${room} tokens of a window`;
+  throw mismatch('ERR_ARGUMENT', where, expected, describeValue(stride));
 }

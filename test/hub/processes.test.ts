@@ -21,7 +21,7 @@ const weights = Buffer.alloc(3_000_000, 'weights');
 const hash = sha256(weights);
 const model: Files = { 'config.json': '{}', 'model.safetensors': weights };
 const commit = hub.push(id, model);
-const patiently = { timeout: 20_000 };
+const patiently = { timeout: 200_000 };
 let settings: HubSettings;
 let env: Record<string, string>;
 

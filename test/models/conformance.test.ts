@@ -10,7 +10,7 @@ describe('models agree with PyTorch', async () => {
     it(`${family}/${variant} ${name}`, () => expect(error).toBeUndefined());
   }
 
-  it('on the TypeScript backend, too', { timeout: 120_000 }, async () => {
+  it('on the TypeScript backend, too', async () => {
     const env = { HEDDLE_BACKEND: 'reference' };
     const { code, stdout } = await script('conformance.mjs', ['models', folder, '--json'], env);
     expect(JSON.parse(stdout).failures).toEqual([]);

@@ -10,7 +10,8 @@ const classify = await pipeline('text-classification', fixture('tasks/classify')
 const ner = await pipeline('token-classification', fixture('tasks/ner-bert'));
 const answer = await pipeline('question-answering', fixture('tasks/answer'));
 const zeroShot = await pipeline('zero-shot-classification', fixture('tasks/entail'));
-const all = { fill, classify, ner, answer, zeroShot };
+const extract = await pipeline('feature-extraction', fixture('tasks/embed'));
+const all = { fill, classify, ner, answer, zeroShot, extract };
 afterAll(async () => {
   for (const pipe of Object.values(all)) await pipe.dispose();
 });
@@ -34,6 +35,9 @@ const wrong: [of: keyof typeof all, args: unknown[], code: string, message: RegE
   ['classify', ['a', { function_to_apply: 'relu' }], 'ERR_ARGUMENT', /function_to_apply/],
   ['classify', [long, { truncation: 'error' }], 'ERR_INPUT', /at most 64/],
   ['ner', ['a', { ignore_labels: ['PERSON'] }], 'ERR_ARGUMENT', /B-PER.*found 'PERSON'/],
+  ['ner', ['a', { stride: 4 }], 'ERR_ARGUMENT', /stride.*aggregation_strategy/],
+  ['ner', ['a', { stride: 62, aggregation_strategy: 'max' }], 'ERR_ARGUMENT', /62 tokens.*62/],
+  ['ner', ['a', { stride: -1, aggregation_strategy: 'max' }], 'ERR_ARGUMENT', /stride.*-1/],
   ['ner', ['a', { aggregation_strategy: 'last' }], 'ERR_ARGUMENT', /'simple'.*'last'/],
   ['ner', [undefined], 'ERR_INPUT', /a text or an array/],
   ['answer', ['', 'a context'], 'ERR_INPUT', /question/],
@@ -102,7 +106,22 @@ describe('texts that are too long', () => {
     await ner(long, { onTruncate });
     await fill(`[MASK] ${long}`, { onTruncate });
     await zeroShot(long, ['a', 'b'], { onTruncate });
-    expect(cuts).toEqual([2, 1, 1, 2].map((count) => ({ count, maxLength: 64 })));
+    await extract([long, 'a'], { onTruncate });
+    await extract([long, 'a'], { pooling: 'mean', onTruncate });
+    expect(cuts).toEqual([
+      ...[2, 1, 1, 2].map((count) => ({ count, maxLength: 64 })),
+      { count: 1, maxLength: 48 },
+      { count: 1, maxLength: 48 },
+    ]);
+  });
+
+  it('are read whole with a stride', async () => {
+    const text = `${'Nobody went there. '.repeat(40)}My name is Sarah.`;
+    const options = { aggregation_strategy: 'simple', ignore_labels: [] } as const;
+    const ends = async (more: object): Promise<number> =>
+      Math.max(...(await ner(text, { ...options, ...more })).map(({ end }) => end));
+    expect(await ends({})).toBeLessThan(300);
+    expect(await ends({ stride: 10 })).toBeGreaterThan(700);
   });
 
   it('are read whole for answers', async () => {

@@ -6,7 +6,10 @@ import { load } from '../../lib/tasks/load.js';
 import { pipeline } from '../../lib/tasks/pipeline.js';
 import { RequestBatches, type TextGraph } from '../../lib/tasks/request_batches.js';
 import type { CompactEncoding } from '../../lib/text/encoding.js';
+import { nativeBackend } from '../native.js';
 import { fixture, tinyFolder } from './tiny_model.js';
+
+const { addon } = nativeBackend();
 
 /** A runner whose runs end when the test says so, and give back the ids. */
 class Stage {
@@ -207,6 +210,17 @@ describe('concurrent calls', () => {
     const together = await Promise.all(texts.map((one) => classify(one, { top_k: null })));
     expect(together).toEqual(alone);
     await classify.dispose();
+  });
+
+  it('for the vectors of tokens share runs, and do so too', async () => {
+    const extract = await pipeline('feature-extraction', fixture('tasks/embed'));
+    const alone = [];
+    for (const one of texts) alone.push(await extract(one));
+    const before = addon.counters().runs;
+    const together = await Promise.all(texts.map((one) => extract(one)));
+    expect(addon.counters().runs - before).toBeLessThan(texts.length / 4);
+    expect(together).toEqual(alone);
+    await extract.dispose();
   });
 
   it('do not fail with one that is wrong or aborted', async () => {
