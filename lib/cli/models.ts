@@ -6,12 +6,11 @@ import { formatBytes, note, printJson, printLine, table } from './output.js';
 
 const actions = ['list', 'get', 'remove'];
 
-/** `models list` as one argument: the parser knows commands of one word. */
+/** `models list` as one argument, wherever its options stand: the parser knows commands of one word. */
 export function joinSubcommand(args: readonly string[]): string[] {
-  const [command, action, ...rest] = args;
-  return command === 'models' && action !== undefined && actions.includes(action)
-    ? [`models ${action}`, ...rest]
-    : [...args];
+  const [command, ...rest] = args;
+  const at = command === 'models' ? rest.findIndex((arg) => actions.includes(arg)) : -1;
+  return at === -1 ? [...args] : [`models ${rest[at]}`, ...rest.toSpliced(at, 1)];
 }
 
 export function registerModels(cli: CAC): void {
@@ -28,7 +27,7 @@ export function registerModels(cli: CAC): void {
     .command('models list', 'What is in the cache: id, revision, size on disk, last used')
     .option(
       '--json',
-      'One JSON document: {"folder", "models": [{"id", "commit", "refs", "bytes", "unfinished", "lastUsed", "isUsable", "folder"}]}',
+      'One JSON document: {"folder", "models": [{"id", "commit", "refs", "bytes", "unfinished", "lastUsed", "isUsable", "folder"}], "own": [{"name", "bytes", "lastUsed", "folder"}]}',
     )
     .action((options: Record<string, unknown>) => list(options));
   cli
@@ -45,9 +44,9 @@ export function registerModels(cli: CAC): void {
 }
 
 async function list(options: Record<string, unknown>): Promise<void> {
-  const { folder, models } = await listModels();
+  const { folder, models, own } = await listModels();
   if (options.json) {
-    printJson({ folder, models });
+    printJson({ folder, models, own });
     return;
   }
   const rows = models.map(({ id, commit, refs, bytes, unfinished, lastUsed, isUsable }) => [
@@ -61,6 +60,10 @@ async function list(options: Record<string, unknown>): Promise<void> {
       ...(unfinished > 0 ? [`${formatBytes(unfinished)} of unfinished downloads`] : []),
     ].join(', '),
   ]);
+  for (const { name, bytes, lastUsed } of own) {
+    const day = lastUsed.toISOString().slice(0, 10);
+    rows.push([name, '-', '-', formatBytes(bytes), day, "in Heddle's own cache"]);
+  }
   const head = ['model', 'revision', 'commit', 'size', 'last used', ''];
   if (rows.length > 0) printLine(table([head, ...rows], [3]));
   note(`${models.length} ${models.length === 1 ? 'model' : 'models'} in ${folder}`);

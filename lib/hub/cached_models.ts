@@ -2,7 +2,12 @@
 import { existsSync, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { type HubSettings, isCommit, repositoryFolder } from '../checkpoints/hub_cache.js';
+import {
+  type HubSettings,
+  isCommit,
+  ownModelsFolder,
+  repositoryFolder,
+} from '../checkpoints/hub_cache.js';
 import { cachedSnapshot } from './snapshot.js';
 
 export interface CachedModel {
@@ -18,6 +23,27 @@ export interface CachedModel {
   /** Whether the weights are there, in safetensors. */
   readonly isUsable: boolean;
   readonly folder: string;
+}
+
+export interface OwnModel {
+  readonly name: string;
+  readonly bytes: number;
+  readonly lastUsed: Date;
+  readonly folder: string;
+}
+
+/** The models in Heddle's own cache, by name. */
+export async function ownModels(folder = ownModelsFolder()): Promise<OwnModel[]> {
+  const found: OwnModel[] = [];
+  for (const name of (await namesIn(folder)).sort(compare)) {
+    const model = join(folder, name);
+    const stats = await Promise.all((await filesUnder(model)).map((path) => stat(path)));
+    if (stats.length === 0) continue;
+    const bytes = stats.reduce((sum, { size }) => sum + size, 0);
+    const lastUsed = Math.max(...stats.map(({ atimeMs, mtimeMs }) => Math.max(atimeMs, mtimeMs)));
+    found.push({ name, bytes, lastUsed: new Date(lastUsed), folder: model });
+  }
+  return found;
 }
 
 /** Every snapshot of every model, sorted by id and last use. */

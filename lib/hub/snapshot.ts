@@ -8,6 +8,7 @@ import type { Repository } from './http.js';
 import { commitOf, filesOf, type HubFile } from './hub_api.js';
 import { HubError } from './hub_error.js';
 import { type NeededFiles, neededFiles, noWeights } from './needed_files.js';
+import { checkOriginal, largestCard, originalIn } from './original_model.js';
 import { DownloadProgress, type OnDownload } from './progress.js';
 
 export interface Snapshot {
@@ -29,40 +30,67 @@ const parallel = 4;
 /**
  * A snapshot with all files that Heddle reads. As in huggingface_hub: a commit that is in the cache costs no request; a
  * branch or tag costs one, which asks whether it has moved; where the hub does not answer, what is in the cache is taken.
+ *
+ * A repository that holds only ONNX files, made from another repository's checkpoint, gives the snapshot of that one.
  * @throws HeddleError: ERR_NETWORK, ERR_AUTH, ERR_NOT_FOUND, ERR_UNSUPPORTED for a model without safetensors, ERR_FORMAT, ERR_FILE;
  * the signal's reason.
  */
 export async function fetchSnapshot(id: string, options: SnapshotOptions): Promise<Snapshot> {
-  const { revision, settings, signal, onProgress } = options;
+  const { revision } = options;
   if (typeof revision !== 'string' || !isRevision(revision)) {
     throw mismatch('ERR_ARGUMENT', 'revision', 'a commit, branch or tag', `'${revision}'`);
   }
+  const found = await fetchOwn(id, options);
+  if (found.original === undefined) return plain(found);
+  const original = await fetchOwn(found.original, { ...options, revision: 'main' });
+  if (original.original !== undefined) throw noWeights(original.id, ['x.onnx'], []);
+  checkOriginal(id, found.folder, original.id, original.folder);
+  process.emitWarning(
+    `${id} holds only ONNX files; opened the checkpoint that they were made from, ${original.id}`,
+    { code: 'HEDDLE_ORIGINAL_MODEL' },
+  );
+  return plain(original);
+}
+
+const plain = ({ id, commit, folder }: Snapshot): Snapshot => ({ id, commit, folder });
+
+/** A snapshot, or the folder of one that has no weights but names its original. */
+interface OwnSnapshot extends Snapshot {
+  readonly original?: string | undefined;
+}
+
+async function fetchOwn(id: string, options: SnapshotOptions): Promise<OwnSnapshot> {
+  const { revision, settings, signal, onProgress } = options;
   const repository: Repository = { id, revision, settings, signal };
   const cache = new CachedRepository(settings, id);
   const cached = await cachedSnapshot(id, options);
+  const isKnown = cached?.isUsable || cached?.original !== undefined;
   if (settings.offline) return offline(repository, cached);
   if (cached?.isWhole && isCommit(revision)) return cached;
 
   let commit = revision;
   if (!isCommit(revision)) {
     try {
-      commit = await commitOf(repository, !cached?.isUsable);
+      commit = await commitOf(repository, !isKnown);
     } catch (error) {
       const isDown = error instanceof HubError && error.fault !== 'revision';
-      if (isDown && cached?.isUsable) return cached;
+      if (isDown && isKnown) return cached!;
       throw error;
     }
   }
-  const current = commit === cached?.commit ? cached : await inspectCached(cache, id, commit);
-  if (!current.isWhole) {
+  let current = commit === cached?.commit ? cached : await inspectCached(cache, id, commit);
+  if (!current.isWhole && current.original === undefined) {
     const listing = await filesOf(repository, commit).catch((error) => {
       if (error instanceof HubError && current.isUsable) return undefined;
       throw error;
     });
-    if (listing) await fetchFiles(repository, cache, commit, listing, onProgress);
+    if (listing) {
+      await fetchFiles(repository, cache, commit, listing, onProgress);
+      current = await inspectCached(cache, id, commit);
+    }
   }
   await cache.writeRef(revision, commit);
-  return { id, commit, folder: cache.snapshot(commit) };
+  return current;
 }
 
 export interface CachedSnapshot extends Snapshot {
@@ -72,6 +100,8 @@ export interface CachedSnapshot extends Snapshot {
   readonly isUsable: boolean;
   /** Why the files cannot say what is needed. */
   readonly problem?: HeddleError;
+  /** Where there are no weights: the model that they were made from, by what the cache has. */
+  readonly original?: string | undefined;
 }
 
 /** What the cache has of a revision; makes no request. */
@@ -95,16 +125,19 @@ async function inspectCached(
       has: (path) => cache.has(commit, path),
       open: async (path) => cache.pathOf(commit, path),
     });
-    const isUsable = needed.hasWeights;
-    return { ...snapshot, isUsable, isWhole: isUsable && needed.unknown.length === 0 };
+    if (!needed.hasWeights) {
+      const original = originalIn(snapshot.folder);
+      return { ...snapshot, isUsable: false, isWhole: false, original };
+    }
+    return { ...snapshot, isUsable: true, isWhole: needed.unknown.length === 0 };
   } catch (problem) {
     if (!(problem instanceof HeddleError)) throw problem;
     return { ...snapshot, isUsable: false, isWhole: false, problem };
   }
 }
 
-function offline({ id, revision }: Repository, cached: CachedSnapshot | undefined): Snapshot {
-  if (cached?.isUsable) return cached;
+function offline({ id, revision }: Repository, cached: CachedSnapshot | undefined): OwnSnapshot {
+  if (cached?.isUsable || cached?.original !== undefined) return cached;
   if (cached?.problem) throw cached.problem;
   const what = revision === 'main' ? id : `${id} at '${revision}'`;
   throw new HeddleError(
@@ -130,7 +163,19 @@ async function fetchFiles(
       return cache.pathOf(commit, path);
     },
   });
-  if (!needed.hasWeights) throw noWeights(repository.id, [...listing.keys()], missing(needed));
+  if (!needed.hasWeights) {
+    const card = listing.get('README.md');
+    const isConversion = [...listing.keys()].some((path) => path.endsWith('.onnx'));
+    if (isConversion && card && card.size <= largestCard) {
+      await fetchOne(repository, cache, commit, card, progress);
+      const config = listing.get('config.json');
+      if (originalIn(cache.snapshot(commit)) !== undefined) {
+        if (config) await fetchOne(repository, cache, commit, config, progress);
+        return;
+      }
+    }
+    throw noWeights(repository.id, [...listing.keys()], missing(needed));
+  }
   const files = needed.present.map((path) => listing.get(path)!);
   progress.begin(files);
   files.sort((a, b) => b.size - a.size); // so that no large one is left over to run alone

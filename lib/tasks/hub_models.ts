@@ -1,7 +1,14 @@
 /** The models in the cache of this machine: what `heddle models` does. */
 import { hubSettings, isHubId, possibleIds } from '../checkpoints/hub_cache.js';
 import { HeddleError, mismatch } from '../errors.js';
-import { type CachedModel, cachedModels, hasAnything, removeCached } from '../hub/cached_models.js';
+import {
+  type CachedModel,
+  cachedModels,
+  hasAnything,
+  type OwnModel,
+  ownModels,
+  removeCached,
+} from '../hub/cached_models.js';
 import type { Snapshot } from '../hub/snapshot.js';
 import { fetchFromHub, type SourceOptions } from './source.js';
 
@@ -9,11 +16,14 @@ export interface ModelList {
   /** The Hugging Face cache. */
   folder: string;
   models: CachedModel[];
+  /** In Heddle's own cache, where `npm start` puts its model. */
+  own: OwnModel[];
 }
 
 export async function listModels(): Promise<ModelList> {
   const settings = hubSettings();
-  return { folder: settings.cacheFolder, models: await cachedModels(settings) };
+  const [models, own] = await Promise.all([cachedModels(settings), ownModels()]);
+  return { folder: settings.cacheFolder, models, own };
 }
 
 /** Fetches the files of a hub id that Heddle reads. @throws ERR_ARGUMENT for what is no hub id; as `load`. */

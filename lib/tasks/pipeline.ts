@@ -1,6 +1,7 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { checkOptions, describeValue } from '../graph/options.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { defaultModels } from './default_models.js';
 import { type FeatureExtractionCall, featureExtraction } from './feature_extraction.js';
 import { type FillMaskCall, fillMask } from './fill_mask.js';
 import { loadEncoder } from './load.js';
@@ -99,15 +100,16 @@ const withoutEffect = [
 /**
  * Opens a model for a task, with the call and result shapes of @huggingface/transformers.
  * @param task one of `tasks`, or `sentiment-analysis` for text-classification, `ner` for token-classification.
- * @param model a source as `load` takes it.
+ * @param source as `load` takes it; without one, a model that is usual for the task, with a warning that names it.
  * @throws ERR_ARGUMENT; ERR_UNSUPPORTED for another task, and for a model without the task's head; what `load` throws.
  */
 export async function pipeline<T extends TaskName>(
   task: T,
-  model: string,
+  source?: string | null,
   options: PipelineOptions = {},
 ): Promise<Pipeline<TaskOf<T>>> {
   const name = taskOf(task);
+  const model = source ?? defaultModels[name];
   if (typeof model !== 'string') {
     const found = describeValue(model);
     throw mismatch('ERR_ARGUMENT', 'pipeline', 'a model: a folder or a hub id', found);
@@ -123,6 +125,11 @@ export async function pipeline<T extends TaskName>(
   ] as const;
   checkOptions('pipeline', options, [...known, ...withoutEffect]);
   const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
+  if (source === undefined || source === null) {
+    process.emitWarning(`pipeline('${task}') was given no model; it opens ${model}`, {
+      code: 'HEDDLE_DEFAULT_MODEL',
+    });
+  }
   const cacheDir = options.cache_dir ?? env.cacheDir;
   const loaded = await loadEncoder(locateModel(model), {
     ...(cacheDir ? { cacheDir } : {}),

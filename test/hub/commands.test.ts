@@ -124,6 +124,19 @@ describe('heddle models list', () => {
   });
 });
 
+describe('heddle models list of what npm start has fetched', () => {
+  it("shows Heddle's own cache, wherever the flag stands", async () => {
+    const own = join(env.XDG_CACHE_HOME, 'heddle', 'models', 'tiny');
+    await mkdir(own, { recursive: true });
+    await writeFile(join(own, 'model.safetensors'), 'weights');
+    const { stdout } = await run('models', '--json', 'list');
+    expect(JSON.parse(stdout).own).toEqual([
+      { name: 'tiny', bytes: 7, lastUsed: expect.any(String), folder: own },
+    ]);
+    expect((await run('models', 'list')).stdout).toMatch(/tiny .*7 B .*Heddle's own cache\n$/);
+  });
+});
+
 describe('heddle models remove', () => {
   beforeEach(async () => {
     await run('models', 'get', id);

@@ -80,7 +80,7 @@ describe("pipeline('feature-extraction')", () => {
       code: 'ERR_UNSUPPORTED',
       message: expect.stringContaining("'translation'"),
     });
-    const none = pipeline('feature-extraction', undefined as unknown as string);
+    const none = pipeline('feature-extraction', 7 as unknown as string);
     await expect(none).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
     for (const pooling of ['max', 'constructor', '']) {
       await expect(extract('a', { pooling: pooling as 'mean' })).rejects.toMatchObject({
