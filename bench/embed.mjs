@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
 import { addon } from './addon.mjs';
 import { alternate, calls, quantile } from './alternate.mjs';
+import { ceiling } from './ceiling.mjs';
+import { embedFlops } from './encoder_flops.mjs';
 import { Peer, peersHome, python, script } from './peer.mjs';
 import { row } from './row.mjs';
 
@@ -23,6 +25,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   log(`${texts.length} sentences of ${meanTokens} tokens on average`);
   const common = { name: 'embed', threads, more: { texts: texts.length, meanTokens } };
   const results = [];
+  const peak = ceiling(threads);
 
   const onnx = join(peersHome, 'models', 'minilm.onnx');
   const peer = await Peer.start('onnxruntime', python, [
@@ -34,9 +37,10 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
     const kase = `${texts.length} sentences${tokenising ? '' : ', peer given ids'}`;
     const ours = calls(() => model.embed(texts));
     const result = await alternate({ ours, theirs: peer.measure({ texts, tokenising }), quick });
-    results.push(
-      row({ ...common, kase, unit: 'texts/s', amount: 1000 * texts.length, result, peer }),
-    );
+    const share = peak === null ? null : embedFlops(model, texts) / 1e6 / result.ours / peak;
+    const more = { ...common.more, ceiling: peak, shareOfCeiling: share };
+    const amount = 1000 * texts.length;
+    results.push(row({ ...common, kase, unit: 'texts/s', amount, result, peer, more }));
     log(kase);
   }
   peer.stop();

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
 import { addon } from './addon.mjs';
 import { alternate, quantile } from './alternate.mjs';
+import { ceiling } from './ceiling.mjs';
+import { embedFlops } from './encoder_flops.mjs';
 import { Peer, peersHome, script } from './peer.mjs';
 import { lateWhile, serve } from './requests/callers.mjs';
 import { row } from './row.mjs';
@@ -27,6 +29,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   peer.name += ', float32'; // in every row
   const common = { name: 'requests', threads, more: { callers, meanTokens } };
   const results = [];
+  const peak = ceiling(threads);
   for (const dtype of ['float32', 'bfloat16', 'int8']) {
     const model = await load(folder, { dtype });
     addon().setThreads(threads);
@@ -40,7 +43,13 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
     const result = await alternate({ ours, theirs, quick });
     const kase = `${callers} callers, a sentence at a time`;
     const amount = 1000 * callers * each;
-    results.push({ ...row({ ...common, kase, unit: 'texts/s', amount, result, peer }), dtype });
+    const flops = (callers * each * embedFlops(model, texts)) / texts.length;
+    const share = dtype === 'float32' && peak !== null ? flops / 1e6 / result.ours / peak : null;
+    const more = { ...common.more, ceiling: peak, shareOfCeiling: share };
+    results.push({
+      ...row({ ...common, kase, unit: 'texts/s', amount, result, peer, more }),
+      dtype,
+    });
     log(`${kase}, ${dtype}`);
     const late = await lateWhile(once, quick ? 2 : 5);
     const peerLate = peer.reason ? null : (await peer.ask({ texts, callers, each, late: 5 })).late;
