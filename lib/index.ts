@@ -23,6 +23,7 @@ export {
 } from './tasks/pipeline.js';
 export { env, type PipelineEnv } from './tasks/pipeline_env.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
+export type { ResultTensor } from './tasks/result_tensor.js';
 export {
   type IndexOptions,
   indexPassages,
@@ -33,6 +34,7 @@ export {
   type SearchResult,
   search,
 } from './tasks/search.js';
+export { cos_sim, dot, layer_norm, matmul, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export { Tokenizer } from './text/tokenizer.js';

@@ -25,6 +25,7 @@ export interface PipelineCalls {
 const aliases = {
   'sentiment-analysis': 'text-classification',
   ner: 'token-classification',
+  embeddings: 'feature-extraction',
 } as const;
 
 export type Task = keyof PipelineCalls;
@@ -61,7 +62,7 @@ export type PipelineProgress =
 export interface PipelineOptions
   extends Omit<LoadOptions, 'onProgress' | 'dtype' | 'cacheDir' | 'localFilesOnly'> {
   /** As `load` has it, or by @huggingface/transformers' name: `fp32`, `fp16`, `q8`, `auto` … */
-  dtype?: LoadOptions['dtype'] | keyof typeof dtypes | null;
+  dtype?: DTypeName | { readonly model?: DTypeName } | null;
   progress_callback?: ((progress: PipelineProgress) => void) | null;
   /** `cacheDir` of `load`; default: `env.cacheDir`. */
   cache_dir?: string | null;
@@ -73,7 +74,12 @@ export interface PipelineOptions
   model_file_name?: string | null;
   use_external_data_format?: unknown;
   session_options?: object;
+  quantized?: boolean;
+  /** A config in place of the checkpoint's is ERR_UNSUPPORTED. */
+  config?: null;
 }
+
+type DTypeName = NonNullable<LoadOptions['dtype']> | keyof typeof dtypes;
 
 /** @huggingface/transformers' names of number formats. */
 const dtypes = {
@@ -94,11 +100,13 @@ const withoutEffect = [
   'model_file_name',
   'use_external_data_format',
   'session_options',
+  'quantized',
 ] as const;
 
 /**
  * Opens a model for a task, with the call and result shapes of @huggingface/transformers.
- * @param task one of `tasks`, or `sentiment-analysis` for text-classification, `ner` for token-classification.
+ * @param task one of `tasks`, or `sentiment-analysis` for text-classification, `ner` for token-classification, `embeddings` for
+ * feature-extraction.
  * @param model a source as `load` takes it.
  * @throws ERR_ARGUMENT; ERR_UNSUPPORTED for another task, and for a model without the task's head; what `load` throws.
  */
@@ -120,8 +128,18 @@ export async function pipeline<T extends TaskName>(
     'maxWaitMs',
     'signal',
     'progress_callback',
+    'config',
   ] as const;
   checkOptions('pipeline', options, [...known, ...withoutEffect]);
+  if (options.config != null) {
+    const found = describeValue(options.config);
+    throw mismatch(
+      'ERR_UNSUPPORTED',
+      'pipeline: config',
+      "the checkpoint's own config.json",
+      found,
+    );
+  }
   const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
   const cacheDir = options.cache_dir ?? env.cacheDir;
   const loaded = await loadEncoder(locateModel(model), {
@@ -172,7 +190,8 @@ function taskOf(task: TaskName): Task {
 }
 
 /** Formats that are not here are `load`'s to refuse, by the name that they have here. */
-function dtypeOf(given: NonNullable<PipelineOptions['dtype']>): LoadOptions['dtype'] {
+function dtypeOf(wanted: NonNullable<PipelineOptions['dtype']>): LoadOptions['dtype'] {
+  const given = typeof wanted === 'object' ? (wanted.model ?? 'auto') : wanted;
   const own = (weightDTypes as readonly string[]).includes(given);
   if (own || !Object.hasOwn(dtypes, given)) return given as LoadOptions['dtype'];
   return dtypes[given as keyof typeof dtypes] as LoadOptions['dtype'];
