@@ -4,9 +4,10 @@ import type { Tokenizer } from '../text/tokenizer.js';
 import { type FeatureExtractionCall, featureExtraction } from './feature_extraction.js';
 import { type FillMaskCall, fillMask } from './fill_mask.js';
 import { loadEncoder } from './load.js';
-import { type LoadOptions, type LoadProgress, weightDTypes } from './load_options.js';
+import { type LoadOptions, weightDTypes } from './load_options.js';
 import type { EncoderModel, Model } from './model.js';
 import { env, locateModel } from './pipeline_env.js';
+import { type PipelineProgress, reportingEvents } from './pipeline_progress.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
 import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
@@ -54,10 +55,13 @@ export type Pipeline<T extends Task = Task> = PipelineCalls[T] & {
   dispose(): Promise<void>;
 };
 
-/** What `progress_callback` gets: bytes as files are downloaded and weights are read, and at the end that all is ready. */
-export type PipelineProgress =
-  | ({ status: 'progress'; name: string; progress: number } & LoadProgress)
-  | { status: 'ready'; task: Task; model: string };
+/** @huggingface/transformers' names of them. */
+export type FeatureExtractionPipeline = Pipeline<'feature-extraction'>;
+export type FillMaskPipeline = Pipeline<'fill-mask'>;
+export type TextClassificationPipeline = Pipeline<'text-classification'>;
+export type TokenClassificationPipeline = Pipeline<'token-classification'>;
+export type QuestionAnsweringPipeline = Pipeline<'question-answering'>;
+export type ZeroShotClassificationPipeline = Pipeline<'zero-shot-classification'>;
 
 export interface PipelineOptions
   extends Omit<LoadOptions, 'onProgress' | 'dtype' | 'cacheDir' | 'localFilesOnly'> {
@@ -149,20 +153,9 @@ export async function pipeline<T extends TaskName>(
     ...(revision === undefined ? {} : { revision }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
     ...(signal ? { signal } : {}),
-    ...(report
-      ? {
-          onProgress: ({ stage, loaded, total }) =>
-            report({
-              status: 'progress',
-              stage,
-              name: model,
-              progress: (100 * loaded) / total,
-              loaded,
-              total,
-            }),
-        }
-      : {}),
-  } as LoadOptions);
+    ...(report ? { onProgress: reportingEvents(model, report) } : {}),
+    ...(env.remoteHost == null ? {} : { endpoint: env.remoteHost }),
+  } as LoadOptions & { endpoint?: string });
   try {
     const { tokenizer } = loaded;
     if (!tokenizer) {
