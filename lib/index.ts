@@ -13,16 +13,23 @@ export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
 export type { Model } from './tasks/model.js';
 export {
+  type FeatureExtractionPipeline,
+  type FillMaskPipeline,
   type Pipeline,
   type PipelineCalls,
   type PipelineOptions,
-  type PipelineProgress,
   pipeline,
+  type QuestionAnsweringPipeline,
   type Task,
   type TaskName,
+  type TextClassificationPipeline,
+  type TokenClassificationPipeline,
+  type ZeroShotClassificationPipeline,
 } from './tasks/pipeline.js';
 export { env, type PipelineEnv } from './tasks/pipeline_env.js';
+export type { PipelineProgress } from './tasks/pipeline_progress.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
+export type { ResultTensor } from './tasks/result_tensor.js';
 export {
   type IndexOptions,
   indexPassages,
@@ -33,6 +40,7 @@ export {
   type SearchResult,
   search,
 } from './tasks/search.js';
+export { cos_sim, dot, layer_norm, matmul, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export { Tokenizer } from './text/tokenizer.js';

@@ -68,11 +68,14 @@ export interface HubSettings {
   readonly firstWait: number;
 }
 
-/** @throws ERR_ARGUMENT for an HF_ENDPOINT or HF_TOKEN that cannot be one. */
-export function hubSettings(environment: Environment = process.env): HubSettings {
+/** @param endpoint in place of HF_ENDPOINT. @throws ERR_ARGUMENT for an HF_ENDPOINT or HF_TOKEN that cannot be one. */
+export function hubSettings(
+  environment: Environment = process.env,
+  endpoint: string | undefined = environment.HF_ENDPOINT,
+): HubSettings {
   return {
     cacheFolder: hubCacheFolder(environment),
-    endpoint: endpointOf(environment),
+    endpoint: endpointOf(endpoint),
     token: tokenOf(environment),
     offline: isTrue(environment.HF_HUB_OFFLINE || environment.TRANSFORMERS_OFFLINE),
     symlinks: !isTrue(environment.HF_HUB_DISABLE_SYMLINKS),
@@ -90,8 +93,8 @@ function secondsOf(value: string | undefined, otherwise: number): number {
   return value && seconds > 0 ? Math.min(seconds, 86_400) : otherwise;
 }
 
-function endpointOf({ HF_ENDPOINT }: Environment): string {
-  const endpoint = HF_ENDPOINT?.trim() || 'https://huggingface.co';
+function endpointOf(given: string | undefined): string {
+  const endpoint = given?.trim() || 'https://huggingface.co';
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   const isPlain = url && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '';
   if (!isPlain || url.password !== '' || url.hash !== '') {

@@ -162,8 +162,11 @@ export async function* bodyOf(
   { response, url, patience }: Answer,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = response.body?.getReader();
   try {
-    for await (const piece of response.body ?? []) {
+    for (;;) {
+      const piece = await nextPiece(reader, patience.signal);
+      if (piece === undefined) return;
       patience.renew();
       yield piece;
     }
@@ -172,6 +175,23 @@ export async function* bodyOf(
   } finally {
     patience.end();
   }
+}
+
+/** An abort that comes as an answer ends can leave a read of Node's `fetch` pending for ever: it is not waited for. */
+function nextPiece(
+  reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
+  stop: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    stop.throwIfAborted();
+    if (!reader) return resolve(undefined);
+    const onStop = (): void => reject(stop.reason);
+    stop.addEventListener('abort', onStop, { once: true });
+    reader
+      .read()
+      .then(({ value }) => resolve(value), reject)
+      .finally(() => stop.removeEventListener('abort', onStop));
+  });
 }
 
 /**

@@ -97,16 +97,18 @@ export function noWeights(id: string, paths: readonly string[], missing: readonl
       { where: id, found: missing.join(', ') },
     );
   }
-  const found = otherFormats
+  const formats = otherFormats
     .filter(([, pattern]) => paths.some((path) => pattern.test(path)))
-    .map(([format]) => format)
-    .join(', ');
+    .map(([format]) => format);
+  const found = formats.join(', ');
+  const advice =
+    found === 'ONNX'
+      ? "name the model that it was converted from, which its page on the hub gives as 'base model' (Xenova/all-MiniLM-L6-v2 is sentence-transformers/all-MiniLM-L6-v2)"
+      : "look for the hub's pull request that adds safetensors and name it as the revision (refs/pr/1), or convert in Python: AutoModel.from_pretrained(…).save_pretrained(folder)";
   return new HeddleError(
     'ERR_UNSUPPORTED',
     `${id}: expected ${singleName} or ${indexName}, found ${found || 'no weights'}; ` +
-      (found
-        ? "look for the hub's pull request that adds safetensors and name it as the revision (refs/pr/1), or convert in Python: AutoModel.from_pretrained(…).save_pretrained(folder)"
-        : 'check that it is the model you mean'),
+      (found ? advice : 'check that it is the model you mean'),
     { where: id, expected: singleName, found: found || 'no weights' },
   );
 }

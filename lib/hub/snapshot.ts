@@ -179,9 +179,14 @@ async function fetchFiles(
   const files = needed.present.map((path) => listing.get(path)!);
   progress.begin(files);
   files.sort((a, b) => b.size - a.size); // so that no large one is left over to run alone
+  // Weights make a snapshot usable where the hub does not answer, so they are linked last, when nothing else is missing.
+  const isWeights = ({ path }: HubFile): boolean => path.endsWith('.safetensors');
   await inParallel(repository.signal, files, (file, signal) =>
-    fetchOne({ ...repository, signal }, cache, commit, file, progress),
+    fetchOne({ ...repository, signal }, cache, commit, file, progress, !isWeights(file)),
   );
+  for (const file of files.filter(isWeights)) {
+    await fetchOne(repository, cache, commit, file, progress);
+  }
   for (const path of needed.absent) await cache.noteAbsence(commit, path);
 }
 
@@ -195,6 +200,7 @@ async function fetchOne(
   commit: string,
   file: HubFile,
   progress: DownloadProgress,
+  isLinked = true,
 ): Promise<void> {
   const isThere = (): boolean => cache.holds(commit, file);
   try {
@@ -206,7 +212,7 @@ async function fetchOne(
             const onBytes = (bytes: number): void => progress.update(file, bytes);
             await downloadFile(repository, commit, file, cache.blob(file.hash), onBytes);
           }
-          await cache.linkInto(commit, file);
+          if (isLinked) await cache.linkInto(commit, file);
         }
       } finally {
         await held.release();

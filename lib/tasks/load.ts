@@ -19,7 +19,7 @@ import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
 import { loadStatic } from './load_static.js';
 import { EncoderModel, type Model } from './model.js';
 import { checkTokenizer, openTokenizer } from './model_tokenizer.js';
-import { resolveSource } from './source.js';
+import { resolveSource, type SourceOptions } from './source.js';
 
 /**
  * Opens a model as it is: a folder with config.json and safetensors, or a hub id (`org/name`), whose files are downloaded
@@ -41,7 +41,10 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
 }
 
 /** `load` with what only tasks need. */
-export async function loadEncoder(source: string, options: LoadOptions): Promise<EncoderModel> {
+export async function loadEncoder(
+  source: string,
+  options: LoadOptions & Pick<SourceOptions, 'endpoint'>,
+): Promise<EncoderModel> {
   const { dtype, revision, cacheDir, localFilesOnly, maxWaitMs, signal, onProgress } = options;
   if (dtype !== undefined && !weightDTypes.includes(dtype)) {
     throw mismatch('ERR_UNSUPPORTED', 'dtype', weightDTypes.join(', '), `'${dtype}'`);
@@ -52,6 +55,7 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
     revision,
     cacheDir,
     localFilesOnly,
+    endpoint: options.endpoint,
     signal,
     onDownload,
   });

@@ -1,4 +1,5 @@
 import type { WeightDType } from '../checkpoints/parameter_source.js';
+import type { FilesProgress } from '../hub/progress.js';
 
 export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'int8'];
 
@@ -30,12 +31,14 @@ export interface LoadProgress {
   /** Bytes so far, and in all of this stage. */
   loaded: number;
   total: number;
+  /** Of a download: each file by its path. */
+  files?: FilesProgress;
 }
 
 /** Tells `onProgress`, if there is one, which stage it is that makes progress. */
 export function reporting(
   stage: LoadProgress['stage'],
   onProgress: LoadOptions['onProgress'],
-): ((progress: { loaded: number; total: number }) => void) | undefined {
-  return onProgress && (({ loaded, total }) => onProgress({ stage, loaded, total }));
+): ((progress: Omit<LoadProgress, 'stage'>) => void) | undefined {
+  return onProgress && ((progress) => onProgress({ stage, ...progress }));
 }

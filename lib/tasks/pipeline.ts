@@ -5,9 +5,10 @@ import { defaultModels } from './default_models.js';
 import { type FeatureExtractionCall, featureExtraction } from './feature_extraction.js';
 import { type FillMaskCall, fillMask } from './fill_mask.js';
 import { loadEncoder } from './load.js';
-import { type LoadOptions, type LoadProgress, weightDTypes } from './load_options.js';
+import { type LoadOptions, weightDTypes } from './load_options.js';
 import type { EncoderModel, Model } from './model.js';
 import { env, locateModel } from './pipeline_env.js';
+import { type PipelineProgress, reportingEvents } from './pipeline_progress.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
 import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
@@ -26,6 +27,7 @@ export interface PipelineCalls {
 const aliases = {
   'sentiment-analysis': 'text-classification',
   ner: 'token-classification',
+  embeddings: 'feature-extraction',
 } as const;
 
 export type Task = keyof PipelineCalls;
@@ -54,15 +56,18 @@ export type Pipeline<T extends Task = Task> = PipelineCalls[T] & {
   dispose(): Promise<void>;
 };
 
-/** What `progress_callback` gets: bytes as files are downloaded and weights are read, and at the end that all is ready. */
-export type PipelineProgress =
-  | ({ status: 'progress'; name: string; progress: number } & LoadProgress)
-  | { status: 'ready'; task: Task; model: string };
+/** @huggingface/transformers' names of them. */
+export type FeatureExtractionPipeline = Pipeline<'feature-extraction'>;
+export type FillMaskPipeline = Pipeline<'fill-mask'>;
+export type TextClassificationPipeline = Pipeline<'text-classification'>;
+export type TokenClassificationPipeline = Pipeline<'token-classification'>;
+export type QuestionAnsweringPipeline = Pipeline<'question-answering'>;
+export type ZeroShotClassificationPipeline = Pipeline<'zero-shot-classification'>;
 
 export interface PipelineOptions
   extends Omit<LoadOptions, 'onProgress' | 'dtype' | 'cacheDir' | 'localFilesOnly'> {
   /** As `load` has it, or by @huggingface/transformers' name: `fp32`, `fp16`, `q8`, `auto` … */
-  dtype?: LoadOptions['dtype'] | keyof typeof dtypes | null;
+  dtype?: DTypeName | { readonly model?: DTypeName } | null;
   progress_callback?: ((progress: PipelineProgress) => void) | null;
   /** `cacheDir` of `load`; default: `env.cacheDir`. */
   cache_dir?: string | null;
@@ -74,7 +79,12 @@ export interface PipelineOptions
   model_file_name?: string | null;
   use_external_data_format?: unknown;
   session_options?: object;
+  quantized?: boolean;
+  /** A config in place of the checkpoint's is ERR_UNSUPPORTED. */
+  config?: null;
 }
+
+type DTypeName = NonNullable<LoadOptions['dtype']> | keyof typeof dtypes;
 
 /** @huggingface/transformers' names of number formats. */
 const dtypes = {
@@ -95,11 +105,13 @@ const withoutEffect = [
   'model_file_name',
   'use_external_data_format',
   'session_options',
+  'quantized',
 ] as const;
 
 /**
  * Opens a model for a task, with the call and result shapes of @huggingface/transformers.
- * @param task one of `tasks`, or `sentiment-analysis` for text-classification, `ner` for token-classification.
+ * @param task one of `tasks`, or `sentiment-analysis` for text-classification, `ner` for token-classification, `embeddings` for
+ * feature-extraction.
  * @param source as `load` takes it; without one, a model that is usual for the task, with a warning that names it.
  * @throws ERR_ARGUMENT; ERR_UNSUPPORTED for another task, and for a model without the task's head; what `load` throws.
  */
@@ -122,8 +134,18 @@ export async function pipeline<T extends TaskName>(
     'maxWaitMs',
     'signal',
     'progress_callback',
+    'config',
   ] as const;
   checkOptions('pipeline', options, [...known, ...withoutEffect]);
+  if (options.config != null) {
+    const found = describeValue(options.config);
+    throw mismatch(
+      'ERR_UNSUPPORTED',
+      'pipeline: config',
+      "the checkpoint's own config.json",
+      found,
+    );
+  }
   const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
   if (source === undefined || source === null) {
     process.emitWarning(`pipeline('${task}') was given no model; it opens ${model}`, {
@@ -138,20 +160,9 @@ export async function pipeline<T extends TaskName>(
     ...(revision === undefined ? {} : { revision }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
     ...(signal ? { signal } : {}),
-    ...(report
-      ? {
-          onProgress: ({ stage, loaded, total }) =>
-            report({
-              status: 'progress',
-              stage,
-              name: model,
-              progress: (100 * loaded) / total,
-              loaded,
-              total,
-            }),
-        }
-      : {}),
-  } as LoadOptions);
+    ...(report ? { onProgress: reportingEvents(model, report) } : {}),
+    ...(env.remoteHost == null ? {} : { endpoint: env.remoteHost }),
+  } as LoadOptions & { endpoint?: string });
   try {
     const { tokenizer } = loaded;
     if (!tokenizer) {
@@ -179,7 +190,8 @@ function taskOf(task: TaskName): Task {
 }
 
 /** Formats that are not here are `load`'s to refuse, by the name that they have here. */
-function dtypeOf(given: NonNullable<PipelineOptions['dtype']>): LoadOptions['dtype'] {
+function dtypeOf(wanted: NonNullable<PipelineOptions['dtype']>): LoadOptions['dtype'] {
+  const given = typeof wanted === 'object' ? (wanted.model ?? 'auto') : wanted;
   const own = (weightDTypes as readonly string[]).includes(given);
   if (own || !Object.hasOwn(dtypes, given)) return given as LoadOptions['dtype'];
   return dtypes[given as keyof typeof dtypes] as LoadOptions['dtype'];

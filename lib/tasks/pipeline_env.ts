@@ -11,6 +11,8 @@ export interface PipelineEnv {
   localModelPath: string;
   /** The Hugging Face cache; default: as HF_HOME and HF_HUB_CACHE say. */
   cacheDir: string | null;
+  /** The hub, or a mirror of it; default: as HF_ENDPOINT says. */
+  remoteHost: string | null;
   /** Of ONNX: taken so that programs run unchanged, and without effect. */
   backends: Record<string, unknown>;
   [other: string]: unknown;
@@ -22,6 +24,7 @@ export const env: PipelineEnv = {
   allowRemoteModels: true,
   localModelPath: '/models/',
   cacheDir: null,
+  remoteHost: null,
   backends: { onnx: { wasm: {} } },
 };
 

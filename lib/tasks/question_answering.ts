@@ -94,6 +94,9 @@ export function questionAnswering(
     for (const [i, question] of asked.entries()) {
       const text = texts[texts.length === 1 ? 0 : i];
       const [asks, context] = await model.encodeWhole(task, [question, text], signal);
+      if (context.ids.length === 0) {
+        throw mismatch('ERR_INPUT', `${task}: context`, 'a text', 'one without any token');
+      }
       const windows = await answerWindows(model, layout, asks, context, window, signal);
       answers.push(bestAnswers(text, windows, spans));
     }

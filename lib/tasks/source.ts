@@ -18,6 +18,8 @@ export interface SourceOptions {
   cacheDir?: string | undefined;
   /** Whether no request may be made. */
   localFilesOnly?: boolean | undefined;
+  /** The hub, in place of HF_ENDPOINT. */
+  endpoint?: string | undefined;
   signal?: AbortSignal | undefined;
   /** Bytes of the files that are fetched. */
   onDownload?: OnDownload | undefined;
@@ -61,11 +63,14 @@ export async function resolveSource(source: string, options: SourceOptions = {})
 }
 
 /** What the environment says of the hub, and the options above it. */
-function settingsOf({ cacheDir, localFilesOnly }: SourceOptions): HubSettings {
+function settingsOf({ cacheDir, localFilesOnly, endpoint }: SourceOptions): HubSettings {
   if (cacheDir !== undefined && (typeof cacheDir !== 'string' || cacheDir === '')) {
     throw mismatch('ERR_ARGUMENT', 'cacheDir', 'a folder', describeValue(cacheDir));
   }
-  const settings = hubSettings();
+  if (endpoint !== undefined && typeof endpoint !== 'string') {
+    throw mismatch('ERR_ARGUMENT', 'remoteHost', 'the address of a hub', describeValue(endpoint));
+  }
+  const settings = hubSettings(undefined, endpoint);
   return {
     ...settings,
     cacheFolder: cacheDir ?? settings.cacheFolder,

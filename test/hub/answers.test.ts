@@ -142,6 +142,10 @@ describe('a repository', () => {
       /someone\/odd.*model\.safetensors.*PyTorch.*ONNX.*save_pretrained/,
     );
     expect(hub.fetched()).toEqual([]);
+    const onnx = await refused({ 'config.json': '{}', 'onnx/model.onnx': 'x' });
+    expect(onnx.message).toMatch(
+      /found ONNX; name the model that it was converted from.*base model/,
+    );
     expect((await refused({ 'README.md': 'x' })).message).toMatch(/no weights/);
     expect((await refused({ 'adapter.safetensors': 'x' })).message).toMatch(/other names/);
   });

@@ -88,6 +88,22 @@ describe('a cut download', () => {
     expect(asked.map(({ range }) => range)).toEqual([expect.stringMatching(/^bytes=[1-9]/)]);
   });
 
+  it('of a small file leaves no snapshot that looks like a model', async () => {
+    const isTokenizer = (path: string): boolean => path.endsWith('/tokenizer.json');
+    hub.fault = answering(isTokenizer, (_, response) => sendError(response, 500));
+    await expect(fetch()).rejects.toMatchObject({ code: 'ERR_NETWORK' });
+    await expect(fetch({ offline: true })).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
+    hub.fault = answering(
+      (path) => path.includes('/tree/'),
+      (_, response) => sendError(response, 500),
+    );
+    await expect(fetch()).rejects.toMatchObject({ code: 'ERR_NETWORK' });
+    hub.requests.length = 0;
+    hub.fault = () => undefined;
+    expectWhole((await fetch()).folder);
+    expect(hub.requests.filter(({ path }) => isWeights(path))).toEqual([]);
+  });
+
   it('begins anew where a server knows no ranges, or the part was wrong', async () => {
     for (const left of [3000, weights.length, weights.length + 1]) {
       settings = await settingsFor(hub);

@@ -1,37 +1,68 @@
-/** Pipelines as programs for @huggingface/transformers make them: by no model's name, or by that of a conversion. */
-import { describe, expect, it, vi } from 'vitest';
-import { defaultModels } from '../../lib/tasks/default_models.js';
-import { pipeline } from '../../lib/tasks/pipeline.js';
+/** A pipeline on a hub, as programs of @huggingface/transformers set it up. */
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { type FeatureExtractionPipeline, pipeline } from '../../lib/tasks/pipeline.js';
+import { env } from '../../lib/tasks/pipeline_env.js';
+import type { PipelineProgress } from '../../lib/tasks/pipeline_progress.js';
 import { temporaryFolder } from '../tasks/tiny_model.js';
-import { tinyModel } from './cache.js';
+import { id, tinyModel } from './cache.js';
 import { HubServer } from './hub_server.js';
 
 const hub = await HubServer.start();
-hub.push(defaultModels['feature-extraction'], tinyModel);
-hub.push('Xenova/all-MiniLM-L6-v2', {
-  'config.json': tinyModel['config.json'],
-  'README.md': `---\nbase_model: ${defaultModels['feature-extraction']}\nlibrary_name: transformers.js\n---\n`,
-  'onnx/model_quantized.onnx': 'x',
-});
-const home = await temporaryFolder();
-vi.stubEnv('HF_HOME', home);
-vi.stubEnv('XDG_CACHE_HOME', home);
-vi.stubEnv('HF_HUB_CACHE', '');
-vi.stubEnv('HUGGINGFACE_HUB_CACHE', '');
-vi.stubEnv('HF_ENDPOINT', hub.endpoint);
+hub.push(id, tinyModel);
 vi.stubEnv('HF_HUB_OFFLINE', '');
+const before = { ...env };
+afterAll(() => void Object.assign(env, before));
 
 describe('a pipeline', () => {
-  it.each([
-    ['given no model opens the usual one', undefined, /given no model; it opens sentence-transf/],
-    ['given null does so, too', null, /given no model/],
-    ['of a conversion opens the original', 'Xenova/all-MiniLM-L6-v2', /Xenova\S+ holds only ONNX/],
-  ])('%s, and says so', async (_, model, message) => {
-    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
-    const extract = await pipeline('feature-extraction', model);
-    expect(warn.mock.calls).toEqual([[expect.stringMatching(message), expect.anything()]]);
-    warn.mockRestore();
-    expect((await extract('ab', { pooling: 'mean' })).dims).toEqual([1, 32]);
+  it('comes from env.remoteHost, and tells of each file', async () => {
+    env.remoteHost = `${hub.endpoint}/`;
+    env.cacheDir = join(await temporaryFolder(), 'hub');
+    const events: PipelineProgress[] = [];
+    const options = { progress_callback: (event: PipelineProgress) => void events.push(event) };
+    const extract: FeatureExtractionPipeline = await pipeline('feature-extraction', id, options);
     await extract.dispose();
+
+    const size = (path: string): number => Buffer.from(tinyModel[path]).length;
+    const files = new Set(events.flatMap((event) => ('file' in event ? [event.file] : [])));
+    expect(files).toContain('tokenizer.json');
+    for (const file of files) {
+      // The weights are downloaded, then read.
+      const times = file === 'model.safetensors' ? 2 : 1;
+      const own = events.filter((event) => 'file' in event && event.file === file);
+      const count = (status: string): number =>
+        own.filter((event) => event.status === status).length;
+      expect([file, count('initiate'), count('download'), count('done')]).toEqual([
+        file,
+        times,
+        times,
+        times,
+      ]);
+      expect(own.map(({ status }) => status)).toEqual(
+        expect.arrayContaining(['initiate', 'download', 'progress', 'done']),
+      );
+      const ends = own.flatMap((event) =>
+        event.status === 'progress' && event.progress === 100 ? [event] : [],
+      );
+      expect(ends[0]).toMatchObject({
+        name: id,
+        stage: 'download',
+        loaded: size(file),
+        total: size(file),
+      });
+    }
+    const totals = events.flatMap((event) => (event.status === 'progress_total' ? [event] : []));
+    expect(totals.findLast(({ stage }) => stage === 'download')).toMatchObject({ progress: 100 });
+    expect(Object.keys(totals[0].files)).toContain('config.json');
+    expect(events.at(-1)).toEqual({ status: 'ready', task: 'feature-extraction', model: id });
+  });
+
+  it('says that env.remoteHost is no hub', async () => {
+    for (const host of ['nowhere', 7]) {
+      env.remoteHost = host as string;
+      await expect(pipeline('feature-extraction', 'someone/other')).rejects.toMatchObject({
+        code: 'ERR_ARGUMENT',
+      });
+    }
   });
 });

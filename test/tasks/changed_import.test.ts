@@ -28,7 +28,7 @@ async function main() {
   const ner = await pipeline('ner', 'ner-bert');
   const answerer = await pipeline('question-answering', at('answer'), { local_files_only: true, cache_dir: '.cache' });
   const zeroShot = await pipeline('zero-shot-classification', at('entail'));
-  const extractor = await pipeline('feature-extraction', at('embed'));
+  const extractor = await pipeline('embeddings', at('embed'), { config: null, quantized: false, dtype: { model: 'fp32' } });
 
   const results = {
     ready,
@@ -49,6 +49,10 @@ async function main() {
   const bits = await extractor('a ship', { pooling: 'cls', quantize: true, precision: 'ubinary' });
   results.mean = [mean.dims, mean.type, mean.tolist().length, Array.from(mean.data).length];
   results.bits = [bits.dims, bits.type];
+  results.parts = [Array.from(mean[0].data).length, [...mean].length, mean.slice(null, [0, 4]).normalize(2, -1).dims];
+  const [a, b] = mean.tolist();
+  results.same = [cos_sim(a, a), dot(a, b) - (await matmul(mean, mean.transpose(1, 0))).tolist()[0][1]].map(Math.round);
+  results.normal = layer_norm(mean, [mean.dims[1]]).dims;
   for (const pipe of [unmasker, classifier, ner, answerer, zeroShot, extractor]) await pipe.dispose();
   console.log(JSON.stringify(results));
 }
@@ -102,12 +106,23 @@ const shapes = {
   zeros: [zero('They won.'), zero('No.')],
   mean: [[2, 24], 'float32', 2, 48],
   bits: [[1, 3], 'uint8'],
+  parts: [24, 2, [2, 4]],
+  same: [1, expect.closeTo(0)],
+  normal: [2, 24],
 };
 
 describe('a program of @huggingface/transformers runs', () => {
   it.each([
-    ['an ES module', 'program.mjs', "import { env, pipeline } from 'heddle';"],
-    ['CommonJS', 'program.cjs', "const { env, pipeline } = require('heddle');"],
+    [
+      'an ES module',
+      'program.mjs',
+      "import { cos_sim, dot, env, layer_norm, matmul, pipeline } from 'heddle';",
+    ],
+    [
+      'CommonJS',
+      'program.cjs',
+      "const { cos_sim, dot, env, layer_norm, matmul, pipeline } = require('heddle');",
+    ],
   ])('as %s', async (_, file, importing) => {
     await writeFile(join(folder, file), importing + program);
     const { code, stdout, stderr } = await node([join(folder, file)], root);

@@ -42,6 +42,7 @@ const wrong: [of: keyof typeof all, args: unknown[], code: string, message: RegE
   ['ner', [undefined], 'ERR_INPUT', /a text or an array/],
   ['answer', ['', 'a context'], 'ERR_INPUT', /question/],
   ['answer', ['who?', ''], 'ERR_INPUT', /context/],
+  ['answer', ['who?', ' \n\0'], 'ERR_INPUT', /context.*without any token/],
   ['answer', ['who?'], 'ERR_INPUT', /context/],
   [
     'answer',
