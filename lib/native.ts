@@ -128,13 +128,30 @@ function load(): { addon: NativeAddon } | { addon?: undefined; reason: string } 
   const file = join(packageRoot(), 'build', 'Release', 'heddle.node');
   if (!existsSync(file)) return { reason: 'the addon is not built' };
   let addon: NativeAddon;
+  const restore = sleepBetweenRuns();
   try {
     addon = createRequire(import.meta.url)(file) as NativeAddon;
   } catch (error) {
     return { reason: `the addon does not load: ${(error as Error).message}` };
+  } finally {
+    restore();
   }
   start(addon);
   return { addon };
+}
+
+/**
+ * OpenMP's threads spin for milliseconds after each run, and on a busy machine take the time that the event loop and other
+ * processes need. The library reads its environment while it is loaded; what the user has set there stays. In a worker
+ * thread, whose environment is a copy, this does nothing: there the addon has mostly been loaded by the main thread.
+ */
+function sleepBetweenRuns(): () => void {
+  const { env } = process;
+  if (env.OMP_WAIT_POLICY !== undefined || env.GOMP_SPINCOUNT !== undefined) return () => {};
+  env.OMP_WAIT_POLICY = 'passive';
+  return () => {
+    delete env.OMP_WAIT_POLICY;
+  };
 }
 
 function start(addon: NativeAddon): void {

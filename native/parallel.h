@@ -4,12 +4,13 @@
 // A team belongs to the engine thread, which is its thread 0. Between runs the other threads sleep.
 #pragma once
 
+#include "barrier.h"
+
 #if defined(_OPENMP) && !defined(HEDDLE_NO_OPENMP)
 #define HEDDLE_HAS_OPENMP 1
 #include <omp.h>
 #else
 #define HEDDLE_HAS_OPENMP 0
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -26,13 +27,17 @@ class Team {
   template <typename Body>
   void run(int threads, const Body& body) {
 #pragma omp parallel num_threads(threads)
-    body(omp_get_thread_num(), omp_get_num_threads());
+    {
+      body(omp_get_thread_num(), omp_get_num_threads());
+      barrier();  // so that nobody spins at the region's own end
+    }
   }
 
   // To be called inside run() by every thread: none goes on before all have come.
-  void barrier() {
-#pragma omp barrier
-  }
+  void barrier() { barrier_.wait(omp_get_num_threads()); }
+
+ private:
+  Barrier barrier_;
 };
 
 #else
@@ -54,30 +59,10 @@ class Team {
     barrier();
   }
 
-  void barrier() {
-    if (threads_ == 1) return;
-    const int phase = phase_.load(std::memory_order_acquire);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
-      arrived_.store(0, std::memory_order_relaxed);
-      {
-        std::lock_guard<std::mutex> lock(mutex_);
-        phase_.store(phase + 1, std::memory_order_release);
-      }
-      wake_.notify_all();
-      return;
-    }
-    // Nodes are short: most waits end before a sleep would have begun.
-    for (int i = 0; i < kSpins; ++i) {
-      if (phase_.load(std::memory_order_acquire) != phase) return;
-      if (i % 64 == 63) std::this_thread::yield();
-    }
-    std::unique_lock<std::mutex> lock(mutex_);
-    wake_.wait(lock, [&] { return phase_.load(std::memory_order_acquire) != phase; });
-  }
+  void barrier() { barrier_.wait(threads_); }
 
  private:
   using Body = void (*)(const void* context, int thread, int threads);
-  static constexpr int kSpins = 4096;
 
   void begin(Body body, const void* context) {
     {
@@ -126,9 +111,9 @@ class Team {
   }
 
   std::mutex mutex_;
-  std::condition_variable start_, wake_;
+  std::condition_variable start_;
   std::vector<std::thread> workers_;
-  std::atomic<int> phase_{0}, arrived_{0};
+  Barrier barrier_;
   int threads_ = 1;
   long job_ = 0;
   Body body_ = nullptr;

@@ -39,5 +39,25 @@ TEST(Team, NobodyPassesABarrierEarly) {
   for (bool each : wrong) EXPECT_FALSE(each);
 }
 
+// Waits far longer than any spinning and far shorter, in turns, so that threads sleep and spin.
+TEST(Team, MeetsAfterLongAndShortWaits) {
+  Team team;
+  constexpr int kThreads = 3, kRounds = 60;
+  int values[kThreads] = {};
+  bool wrong[kThreads] = {};
+  team.run(kThreads, [&](int thread, int) {
+    for (int round = 1; round <= kRounds; ++round) {
+      if (round % kThreads == thread && round % 10 < 4) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      values[thread] = round;
+      team.barrier();
+      for (int value : values) wrong[thread] |= value != round;
+      team.barrier();
+    }
+  });
+  for (bool each : wrong) EXPECT_FALSE(each);
+}
+
 }  // namespace
 }  // namespace heddle
