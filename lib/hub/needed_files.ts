@@ -52,6 +52,9 @@ export async function neededFiles(view: RepositoryView): Promise<NeededFiles> {
 
   const addModel = async (folder: string): Promise<void> => {
     for (const name of modelFiles) want(folder + name);
+    if (view.has(`${folder}tokenizer.json`) === false) {
+      for (const name of vocabularyFiles) want(folder + name);
+    }
     for (const name of limitFiles) {
       if (want(`${folder}sentence_${name}_config.json`)) break; // the first one counts
     }
@@ -76,6 +79,17 @@ const modelFiles = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
+];
+
+/** What a tokenizer is made from where there is no tokenizer.json; see lib/text/vocabulary_files.ts. */
+const vocabularyFiles = [
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'sentencepiece.bpe.model',
+  'spiece.model',
+  'spm.model',
+  'added_tokens.json',
 ];
 
 /** What other software keeps weights in. */

@@ -26,7 +26,7 @@ export async function loadStatic(
   if (tokenizer === undefined) {
     throw new HeddleError(
       'ERR_NOT_FOUND',
-      `${folder}: expected a tokenizer.json beside the static embeddings, found none`,
+      `${folder}: expected a tokenizer beside the static embeddings (tokenizer.json, or the vocabulary files it is made from), found none`,
       { where: folder },
     );
   }

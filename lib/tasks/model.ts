@@ -268,7 +268,8 @@ export class EncoderModel implements Model {
     if (tokenizer) return tokenizer;
     throw new HeddleError(
       'ERR_UNSUPPORTED',
-      `${what}: the model has no tokenizer.json beside its weights; use forward with ids`,
+      `${what}: the model has no tokenizer beside its weights (tokenizer.json, or the vocabulary files it is made from); ` +
+        'use forward with ids',
     );
   }
 }

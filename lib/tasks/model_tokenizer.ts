@@ -5,7 +5,7 @@ import { packageRoot } from '../native.js';
 import { AsyncTokenizer } from '../text/async_tokenizer.js';
 import { Tokenizer } from '../text/tokenizer.js';
 
-/** The tokenizer beside the weights, or none where there is no tokenizer.json. */
+/** The tokenizer beside the weights, or none where there is neither a tokenizer.json nor an older vocabulary. */
 export async function openTokenizer(folder: string): Promise<AsyncTokenizer | undefined> {
   const worker = pathToFileURL(join(packageRoot(), 'dist', 'tokenizer-worker.mjs'));
   try {

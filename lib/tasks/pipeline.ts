@@ -168,7 +168,8 @@ export async function pipeline<T extends TaskName>(
     if (!tokenizer) {
       throw new HeddleError(
         'ERR_UNSUPPORTED',
-        `pipeline: ${model} has no tokenizer.json beside its weights; use load and forward with ids`,
+        `pipeline: ${model} has no tokenizer beside its weights (tokenizer.json, or the vocabulary files it is made from); ` +
+          'use load and forward with ids',
       );
     }
     const call = makers[name](loaded, tokenizer);

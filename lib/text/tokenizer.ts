@@ -38,7 +38,7 @@ export class Tokenizer {
 
   /**
    * @param json a parsed tokenizer.json.
-   * @param path named in errors; where a worker thread would load this tokenizer again.
+   * @param path of the file or its folder: named in errors; where a worker thread would load this tokenizer again.
    * @throws ERR_FORMAT, ERR_UNSUPPORTED.
    */
   constructor(
@@ -71,7 +71,8 @@ export class Tokenizer {
   }
 
   /**
-   * Opens the tokenizer of a folder, or a tokenizer.json with whatever lies beside it.
+   * Opens the tokenizer of a folder (a tokenizer.json, or the older files that are made into one), or a
+   * tokenizer.json with whatever lies beside it.
    * @throws ERR_NOT_FOUND, ERR_FILE, ERR_FORMAT, ERR_UNSUPPORTED.
    */
   static async load(folderOrFile: string): Promise<Tokenizer> {

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.js';
 import type { CompactEncoding, EncodeOptions } from './encoding.js';
 
 export interface TokenizerThreadData {
-  /** Of the tokenizer.json. */
+  /** What `Tokenizer.load` takes. */
   path: string;
 }
 

@@ -147,6 +147,20 @@ describe('fetchSnapshot', () => {
     await expect(fetch('main', { offline: true })).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
   });
 
+  it('fetches older vocabularies only where there is no tokenizer.json', async () => {
+    const older = { 'vocab.txt': 'a', 'added_tokens.json': '{}', 'vocab.json': '{}' };
+    const untokenized = Object.fromEntries(
+      Object.entries({ ...tinyModel, ...older }).filter(([name]) => name !== 'tokenizer.json'),
+    );
+    hub.push(id, untokenized, 'refs/pr/2');
+    const { folder } = await fetch('refs/pr/2');
+    const kept = neededOfTiny.filter((name) => name !== 'tokenizer.json');
+    expect(listing(folder)).toEqual([...kept, ...Object.keys(older)].sort());
+    hub.requests.length = 0;
+    await fetch('refs/pr/2');
+    expect(hub.requests).toHaveLength(1); // whether it has moved
+  });
+
   it('does not take a blob of another length for the file', async () => {
     await fetch();
     const hash = sha256(Buffer.from(tinyModel['model.safetensors']));
