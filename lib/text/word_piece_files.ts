@@ -14,7 +14,7 @@ import { flag, own } from './tokenizer_json.js';
 export function convertWordPiece(input: ConversionInput): Conversion {
   const { className, config, specialTokens } = input;
   const path = `${input.folder}/vocab.txt`;
-  const ids = readTokens(strictText(input.files.get('vocab.txt')!, path), path);
+  const ids = readTokens(strictText(input.files.get('vocab.txt')!, path));
   const cls = specialTokens.get('cls') ?? '[CLS]';
   const sep = specialTokens.get('sep') ?? '[SEP]';
   const unknown = specialTokens.get('unk') ?? '[UNK]';
@@ -56,22 +56,9 @@ function mpnetTemplate(cls: string, sep: string, idOf: (token: string) => number
   return template(single, [...single, [sep, 0], ['$B', 1], [sep, 1]], idOf);
 }
 
-/** Empty lines have an id too, though no text has their token. */
-function readTokens(text: string, path: string): Map<string, number> {
+/** Every line has an id, also an empty one; of a token that is there twice the last counts, as in Python. */
+function readTokens(text: string): Map<string, number> {
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
-  const ids = new Map<string, number>();
-  for (const [id, token] of lines.entries()) {
-    const earlier = ids.get(token);
-    if (earlier !== undefined && token !== '') {
-      const where = `${path}: line ${id + 1}`;
-      const found = `'${token}', which is in line ${earlier + 1}`;
-      throw new HeddleError('ERR_FORMAT', `${where}: expected another token, found ${found}`, {
-        where,
-        found,
-      });
-    }
-    ids.set(token, id);
-  }
-  return ids;
+  return new Map(lines.map((token, id) => [token, id]));
 }

@@ -17,8 +17,10 @@ const conversion: Files = {
   'onnx/model.onnx': 'x',
 };
 let settings: HubSettings;
+const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
 
 beforeEach(async () => {
+  warn.mockClear();
   settings = await settingsFor(hub);
   hub.requests.length = 0;
 });
@@ -30,12 +32,10 @@ describe('a repository of ONNX files', () => {
   hub.push(converted, conversion);
 
   it('opens its original, with a warning, and of itself fetches the card and the config', async () => {
-    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     expect(await fetch()).toMatchObject({ id, commit });
     expect(warn.mock.calls).toEqual([
       [expect.stringMatching(/Xenova\/tiny.*ONNX.*someone\/tiny/), expect.anything()],
     ]);
-    warn.mockRestore();
     const own = hub.requests.flatMap(
       ({ path }) => /Xenova\/tiny\/resolve\/\w+\/(.*)/.exec(path)?.[1] ?? [],
     );
