@@ -203,28 +203,24 @@ static void multiplyPanel(const Block<Format>& block, const typename Format::Inp
 }
 
 // Few rows: several panels at once, so that there are chains enough to hide the latency of an
-// addition.
+// addition. They ask for nothing: reading is all they do, and the hardware follows several streams
+// better than it serves requests beside them.
 template <class Format, int Rows>
 static void multiplyFewRows(const Block<Format>& block) {
   constexpr int kPanels = kTileRows / Rows;
   const typename Format::Weight* b = block.b;
   int64_t column = 0;
-  const auto ahead = [&](int64_t panels) {
-    const bool last = column + panels * kPanel >= block.columns;
-    const void* next = last ? block.after : b + panels * block.panelStride;
-    const int64_t lines = next ? panels * linesAhead<Format>(1) : 0;
-    return Ahead<Format>{reinterpret_cast<uintptr_t>(next), lines, nullptr, 0};
-  };
   if constexpr (kPanels > 1) {
     for (; column + kPanels * kPanel <= block.columns; column += kPanels * kPanel) {
-      multiplyTile<Format, Rows, kPanels>(block, block.a, b, block.c + column, block.cStride,
-                                          ahead(kPanels));
+      multiplyTile<Format, Rows, kPanels>(block, block.a, b, block.c + column, block.cStride, {});
       b += kPanels * block.panelStride;
     }
   }
   for (; column < block.columns; column += kPanel) {
+    const void* next = column + kPanel < block.columns ? b + block.panelStride : block.after;
+    const int64_t lines = kPanels > 1 || !next ? 0 : linesAhead<Format>(1);
     multiplyPanel<Format, Rows>(block, block.a, b, block.c + column, block.columns - column,
-                                ahead(1));
+                                {reinterpret_cast<uintptr_t>(next), lines, nullptr, 0});
     b += block.panelStride;
   }
 }
