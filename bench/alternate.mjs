@@ -17,31 +17,43 @@ const pause = 30;
  *   of each contestant
  */
 export async function alternate({ ours, theirs, quick }) {
-  const contestants = theirs === undefined ? [ours] : [ours, theirs];
+  const [result] = await alternateWith({ ours, peers: [theirs], quick });
+  return result;
+}
+
+/**
+ * As `alternate`, with several peers in turn; one that is undefined takes no part.
+ * @param {{ ours: Measure, peers: (Measure | undefined)[], quick: boolean }} contest
+ * @returns what `alternate` does, for each of the peers
+ */
+export async function alternateWith({ ours, peers, quick }) {
+  const contestants = [ours, ...peers].filter((measure) => measure !== undefined);
   const turn = quick ? 60 : 200; // milliseconds
-  const reps = [];
+  const reps = new Map();
   let slowest = 0;
   for (const measure of contestants) {
     const [first] = await measure(1); // caches, lazy initialisation, the JIT
     const once = median(await measure(first > 1000 ? 1 : 2));
     slowest = Math.max(slowest, once);
-    reps.push(Math.max(1, Math.min(500, Math.round(turn / once))));
+    reps.set(measure, Math.max(1, Math.min(500, Math.round(turn / once))));
   }
   const rounds = quick ? 5 : slowest > 1000 ? 7 : 15;
-  const times = contestants.map(() => []);
+  const times = new Map(contestants.map((measure) => [measure, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const [i, measure] of contestants.entries()) {
+    for (const measure of contestants) {
       await sleep(pause);
-      times[i].push(median(await measure(reps[i])));
+      times.get(measure).push(median(await measure(reps.get(measure))));
     }
   }
-  const [first, second] = times;
-  return {
-    ours: median(first),
-    theirs: second === undefined ? null : median(second),
-    spread: Math.max(...times.map(relativeSpread)),
-    runs: rounds * Math.min(...reps),
-  };
+  return peers.map((theirs) => {
+    const both = theirs === undefined ? [ours] : [ours, theirs];
+    return {
+      ours: median(times.get(ours)),
+      theirs: theirs === undefined ? null : median(times.get(theirs)),
+      spread: Math.max(...both.map((measure) => relativeSpread(times.get(measure)))),
+      runs: rounds * Math.min(...both.map((measure) => reps.get(measure))),
+    };
+  });
 }
 
 /** The contestant that is an async function: each repetition is one awaited call. */

@@ -2,9 +2,32 @@
 
 #include <new>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include "checked.h"
 
 namespace heddle {
+namespace {
+
+constexpr int64_t kHugePage = int64_t{2} << 20;
+
+std::align_val_t alignmentOf(int64_t bytes) {
+  return std::align_val_t(bytes >= kHugePage ? kHugePage : int64_t{kAlignment});
+}
+
+// Rows of activations lie a page apart and weights fill thousands: with pages of 4 KiB products
+// wait for the translation of addresses, most of all in virtual machines.
+void askForHugePages([[maybe_unused]] void* data, [[maybe_unused]] int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  if (bytes < kHugePage) return;
+  // A hint; the buffer serves as well where the system refuses.
+  (void)madvise(data, static_cast<size_t>(bytes / kHugePage * kHugePage), MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace
 
 // Through operator new, so that a test can let any allocation fail.
 AlignedBuffer::AlignedBuffer(int64_t bytes) : bytes_(bytes) {
@@ -12,11 +35,12 @@ AlignedBuffer::AlignedBuffer(int64_t bytes) : bytes_(bytes) {
   const size_t size = static_cast<size_t>(bytes > 0 ? alignUp(bytes) : kAlignment);
   // The form that does not throw: AddressSanitizer ends the process where the other one would
   // throw.
-  data_ = ::operator new(size, std::align_val_t(kAlignment), std::nothrow);
+  data_ = ::operator new(size, alignmentOf(bytes), std::nothrow);
   if (!data_) throw std::bad_alloc();
+  askForHugePages(data_, bytes);
 }
 
-AlignedBuffer::~AlignedBuffer() { ::operator delete(data_, std::align_val_t(kAlignment)); }
+AlignedBuffer::~AlignedBuffer() { ::operator delete(data_, alignmentOf(bytes_)); }
 
 AlignedBuffer BlockPool::take(int64_t bytes) {
   size_t best = blocks_.size();

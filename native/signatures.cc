@@ -70,6 +70,8 @@ const Line kLines[] = {
    {{"H", 1, 1 << 20}}, {}, false, checkRope, checkRopeRun},
   {"unfold", "x f32[R,C], positions " POSITIONS "[R], segments offsets<R>[S+1] -> f32[R,O]",
    {{"W", 1, 1 << 20}}, {}, false, checkUnfold},
+  {"multiplyAdd", "x f32[*] -> f32[*]", {{"steps", 0, kAnyLimit}}, {}},
+  {"sumRows", "x f32[R,C] -> f32[R]", {}, {}},
 };
 // clang-format on
 

@@ -3,6 +3,7 @@ import type { NativeAddon, NativeForm, NativeState } from '../native.js';
 import type { Backend, BackendPlan, RunOptions } from './backend.js';
 import { encode } from './encode.js';
 import { fuse } from './fuse.js';
+import type { RunProfile } from './profile.js';
 import type { Program } from './program.js';
 import type { State } from './state.js';
 
@@ -10,6 +11,8 @@ import type { State } from './state.js';
 export class NativeBackend implements Backend {
   readonly name = 'native';
   private readonly kernels: readonly string[];
+  /** Given a function, the backend times every node of every run, and calls it after each. Slows runs by a barrier a node. */
+  onProfile: ((run: RunProfile) => void) | undefined;
 
   constructor(readonly addon: NativeAddon) {
     this.kernels = addon.kernels();
@@ -52,13 +55,18 @@ export class NativeBackend implements Backend {
       { signal, profile }: RunOptions = {},
     ): Promise<Float32Array[]> => {
       signal?.throwIfAborted();
+      const { onProfile } = this;
+      const times = profile ?? (onProfile ? new Float64Array(2 * fused.nodes.length) : null);
+      const begin = performance.now();
       const cancel = signal ? this.addon.createCancel() : null;
       const onAbort = (): void => cancel?.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        return await typed(() =>
-          this.addon.run(plan, [...sizes], [...inputs], cancel, profile ?? null),
+        const results = await typed(() =>
+          this.addon.run(plan, [...sizes], [...inputs], cancel, times),
         );
+        if (times) onProfile?.({ program: fused, sizes, inputs, begin, times });
+        return results;
       } catch (error) {
         signal?.throwIfAborted();
         throw error;

@@ -96,6 +96,16 @@ static void widenPanel(const uint16_t* panel, int64_t depth, float* target) {
     store(target + i, Format::weights(panel + i));
 }
 
+// What this thread most likely multiplies with after a block: the next one of the same panels, else
+// the panels beside them.
+static const void* weightsAfter(const Linear& linear, const Task& task, int64_t end) {
+  const int64_t elements = panelElements(linear.weight->dtype, linear.k);
+  const int64_t size = linear.weight->dtype == DType::kFloat32 ? 4 : 2;
+  const int64_t panel = end < linear.k ? task.panel : task.panel + divideUp(task.columns, kPanel);
+  const int64_t place = panel * elements + (end < linear.k ? end * kPanel : 0);
+  return static_cast<const char*>(linear.weight->data) + place * size;
+}
+
 // One task over one block of k, whatever the format: `block` has all but the operands.
 template <class Format>
 static void multiplyPacked(const Linear& linear, const Task& task, int64_t start,
@@ -104,7 +114,7 @@ static void multiplyPacked(const Linear& linear, const Task& task, int64_t start
   const auto* data = static_cast<const typename Format::Weight*>(linear.weight->data);
   multiplyBlock<Format>({block.a, block.aStride, data + task.panel * elements + start * kPanel,
                          elements, block.c, block.cStride, block.rows, block.columns, block.depth,
-                         block.first});
+                         block.first, block.after});
 }
 
 // Many rows: each panel of 16-bit weights is widened once, and stays in the cache for all of them.
@@ -119,6 +129,9 @@ static void multiplyWidened(const Linear& linear, const Task& task, int64_t star
     one.b = panel;
     one.c = block.c + column;
     one.columns = smaller(kPanel, task.columns - column);
+    if (column + kPanel < task.columns) {
+      one.after = data + (task.panel + column / kPanel + 1) * elements + start * kPanel;
+    }
     multiplyBlock(one);
   }
 }
@@ -129,6 +142,7 @@ static void runBlock(const Linear& linear, const Task& task, int64_t start, int6
   const float* x = linear.x + task.row * linear.k + start;
   float* y = linear.y + task.row * linear.n + task.column;
   const bool first = start == 0;
+  const void* after = weightsAfter(linear, task, start + depth);
 #ifdef HEDDLE_BF16_DOT
   if (linear.roundInputs && dtype == DType::kBFloat16) {
     const int64_t elements = panelElements(dtype, linear.k);
@@ -136,12 +150,13 @@ static void runBlock(const Linear& linear, const Task& task, int64_t start, int6
     narrowRows(x, linear.k, task.rows, depth, rows, blockSize);
     const uint16_t* data = static_cast<const uint16_t*>(linear.weight->data);
     multiplyBlock<Bf16PairFormat>({rows, blockSize, data + task.panel * elements + start * kPanel,
-                                   elements, y, linear.n, task.rows, task.columns, depth, first});
+                                   elements, y, linear.n, task.rows, task.columns, depth, first,
+                                   after});
     return;
   }
 #endif
-  Block<Float32Format> block = {x,        linear.k,  nullptr,      0,     y,
-                                linear.n, task.rows, task.columns, depth, first};
+  Block<Float32Format> block = {x,         linear.k,     nullptr, 0,     y,    linear.n,
+                                task.rows, task.columns, depth,   first, after};
   if (linear.roundInputs) {
     roundRows(x, linear.k, task.rows, depth, scratch.rows, blockSize);
     block.a = scratch.rows;

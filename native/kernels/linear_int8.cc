@@ -101,6 +101,8 @@ static void multiplyInt8(const LinearInt8& linear, const Task& task, int64_t sta
   block.columns = task.columns;
   block.depth = depth;
   block.first = start == 0;
+  block.after =
+      block.b + (start + depth < linear.k ? depth * kPanel : task.columns / kPanel * elements);
   multiplyBlock(block);
 }
 

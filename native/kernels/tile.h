@@ -84,17 +84,70 @@ struct Block {
   typename Format::Sum* c;
   int64_t cStride;
   int64_t rows, columns, depth;
-  bool first;  // c starts at 0, not at what it holds
+  bool first;         // c starts at 0, not at what it holds
+  const void* after;  // the weights wanted after these, asked for beside the last panel; null: none
 };
+
+// What a tile asks for while it multiplies, so that it has come when its turn is there. Hardware
+// prefetchers follow neither the step to another panel nor rows of c that lie far apart.
+template <class Format>
+struct Ahead {
+  uintptr_t weights;  // an address, maybe beyond the last panel; `lines` cache lines for each strip
+  int64_t lines;
+  const typename Format::Sum* sums;  // kTileRows rows, a panel wide; null: none
+  int64_t stride;
+};
+
+// Values of k between two requests; a cache line of a panel is asked for at a time.
+constexpr int kStrip = 16;
+constexpr int64_t kLine = 64;
+
+// Lines a strip, so that `tiles` tiles ask for a whole panel.
+template <class Format>
+HEDDLE_INLINE int64_t linesAhead(int64_t tiles) {
+  constexpr int64_t kStripBytes = kStrip * kPanel * sizeof(typename Format::Weight);
+  return divideUp(kStripBytes / kLine, tiles);
+}
+
+// kDepth values of k.
+template <class Format, int Rows, int Panels, class Sums>
+HEDDLE_INLINE void multiplyStep(const typename Format::Input* a, int64_t aStride,
+                                const typename Format::Weight* b, int64_t panelStride, Sums& sums) {
+#pragma GCC unroll 8
+  for (int panel = 0; panel < Panels; panel++) {
+    decltype(Format::weights(b)) w[kTileVectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < kTileVectors; v++) {
+      w[v] = Format::weights(b + panel * panelStride + v * kLanes * Format::kDepth);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; i++) {
+      const auto x = Format::input(a + i * aStride);
+#pragma GCC unroll 16
+      for (int v = 0; v < kTileVectors; v++) {
+        auto& sum = sums[i][panel * kTileVectors + v];
+        sum = Format::accumulate(x, w[v], sum);
+      }
+    }
+  }
+}
 
 template <class Format, int Rows, int Panels>
 static void multiplyTile(const Block<Format>& block, const typename Format::Input* a,
-                         const typename Format::Weight* b, typename Format::Sum* c,
-                         int64_t cStride) {
+                         const typename Format::Weight* b, typename Format::Sum* c, int64_t cStride,
+                         const Ahead<Format>& ahead) {
   constexpr int kDepth = Format::kDepth;
   constexpr int kVectors = Panels * kTileVectors;
   const int64_t aStride = block.aStride;
   const int64_t panelStride = block.panelStride;
+  uintptr_t wanted = ahead.weights;
+  const int64_t lines = ahead.lines;
+  if (ahead.sums) {
+    for (int i = 0; i < kTileRows; i++) {
+      const auto* row = reinterpret_cast<const char*>(ahead.sums + i * ahead.stride);
+      for (int64_t at = 0; at < kPanel * 4; at += kLine) prefetch(row + at);
+    }
+  }
   decltype(Format::zeroSum()) sums[Rows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++) {
@@ -103,25 +156,21 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
       sums[i][v] = block.first ? Format::zeroSum() : Format::loadSum(c + i * cStride + v * kLanes);
     }
   }
-#pragma GCC unroll 4
-  for (int64_t k = 0; k < block.depth; k += kDepth) {
-#pragma GCC unroll 8
-    for (int panel = 0; panel < Panels; panel++) {
-      decltype(Format::weights(b)) w[kTileVectors];
-#pragma GCC unroll 16
-      for (int v = 0; v < kTileVectors; v++) {
-        w[v] = Format::weights(b + panel * panelStride + v * kLanes * kDepth);
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < Rows; i++) {
-        const auto x = Format::input(a + i * aStride);
-#pragma GCC unroll 16
-        for (int v = 0; v < kTileVectors; v++) {
-          auto& sum = sums[i][panel * kTileVectors + v];
-          sum = Format::accumulate(x, w[v], sum);
-        }
-      }
+  int64_t k = 0;
+  for (; k + kStrip <= block.depth; k += kStrip) {
+    for (int64_t i = 0; i < lines; i++) {
+      prefetchFar(reinterpret_cast<const void*>(wanted + static_cast<uintptr_t>(i * kLine)));
     }
+    wanted += static_cast<uintptr_t>(lines * kLine);
+#pragma GCC unroll 4
+    for (int step = 0; step < kStrip; step += kDepth) {
+      multiplyStep<Format, Rows, Panels>(a, aStride, b, panelStride, sums);
+      a += kDepth;
+      b += kPanel * kDepth;
+    }
+  }
+  for (; k < block.depth; k += kDepth) {
+    multiplyStep<Format, Rows, Panels>(a, aStride, b, panelStride, sums);
     a += kDepth;
     b += kPanel * kDepth;
   }
@@ -136,9 +185,9 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
 template <class Format, int Rows>
 static void multiplyPanel(const Block<Format>& block, const typename Format::Input* a,
                           const typename Format::Weight* b, typename Format::Sum* c,
-                          int64_t columns) {
+                          int64_t columns, const Ahead<Format>& ahead) {
   if (columns >= kPanel) {
-    multiplyTile<Format, Rows, 1>(block, a, b, c, block.cStride);
+    multiplyTile<Format, Rows, 1>(block, a, b, c, block.cStride, ahead);
     return;
   }
   alignas(kAlignment) typename Format::Sum whole[Rows * kPanel] = {};
@@ -147,14 +196,15 @@ static void multiplyPanel(const Block<Format>& block, const typename Format::Inp
       whole[i * kPanel + j] = c[i * block.cStride + j];
     }
   }
-  multiplyTile<Format, Rows, 1>(block, a, b, whole, kPanel);
+  multiplyTile<Format, Rows, 1>(block, a, b, whole, kPanel, ahead);
   for (int i = 0; i < Rows; i++) {
     for (int64_t j = 0; j < columns; j++) c[i * block.cStride + j] = whole[i * kPanel + j];
   }
 }
 
 // Few rows: several panels at once, so that there are chains enough to hide the latency of an
-// addition.
+// addition. They ask for nothing: reading is all they do, and the hardware follows several streams
+// better than it serves requests beside them.
 template <class Format, int Rows>
 static void multiplyFewRows(const Block<Format>& block) {
   constexpr int kPanels = kTileRows / Rows;
@@ -162,12 +212,15 @@ static void multiplyFewRows(const Block<Format>& block) {
   int64_t column = 0;
   if constexpr (kPanels > 1) {
     for (; column + kPanels * kPanel <= block.columns; column += kPanels * kPanel) {
-      multiplyTile<Format, Rows, kPanels>(block, block.a, b, block.c + column, block.cStride);
+      multiplyTile<Format, Rows, kPanels>(block, block.a, b, block.c + column, block.cStride, {});
       b += kPanels * block.panelStride;
     }
   }
   for (; column < block.columns; column += kPanel) {
-    multiplyPanel<Format, Rows>(block, block.a, b, block.c + column, block.columns - column);
+    const void* next = column + kPanel < block.columns ? b + block.panelStride : block.after;
+    const int64_t lines = kPanels > 1 || !next ? 0 : linesAhead<Format>(1);
+    multiplyPanel<Format, Rows>(block, block.a, b, block.c + column, block.columns - column,
+                                {reinterpret_cast<uintptr_t>(next), lines, nullptr, 0});
     b += block.panelStride;
   }
 }
@@ -210,9 +263,9 @@ template <class Format>
 struct OnePanel {
   template <int Rows>
   HEDDLE_INLINE void run(const Block<Format>& block, const typename Format::Input* a,
-                         const typename Format::Weight* b, typename Format::Sum* c,
-                         int64_t columns) {
-    multiplyPanel<Format, Rows>(block, a, b, c, columns);
+                         const typename Format::Weight* b, typename Format::Sum* c, int64_t columns,
+                         const Ahead<Format>& ahead) {
+    multiplyPanel<Format, Rows>(block, a, b, c, columns, ahead);
   }
 };
 
@@ -224,14 +277,27 @@ static void multiplyBlock(const Block<Format>& block) {
     return;
   }
   const int64_t tiles = divideUp(block.rows, kTileRows);
+  const int64_t lines = linesAhead<Format>(tiles);
+  const int64_t bytesAhead = divideUp(block.depth, kStrip) * lines * kLine;  // by one tile
   const typename Format::Weight* b = block.b;
   for (int64_t column = 0; column < block.columns; column += kPanel) {
+    const bool last = column + kPanel >= block.columns;
+    const void* next = last ? block.after : b + block.panelStride;
+    Ahead<Format> ahead = {reinterpret_cast<uintptr_t>(next), next ? lines : 0, nullptr,
+                           block.cStride};
     int64_t row = 0;
     for (int64_t tile = 0; tile < tiles; tile++) {
       // Even shares: a last tile of one or two rows would leave the multipliers waiting.
       const int64_t end = block.rows * (tile + 1) / tiles;
+      typename Format::Sum* c = block.c + column;
+      if (tile + 1 < tiles) {
+        ahead.sums = c + end * block.cStride;
+      } else {
+        ahead.sums = last ? nullptr : c + kPanel;
+      }
       withRows<OnePanel<Format>>(end - row, block, block.a + row * block.aStride, b,
-                                 block.c + row * block.cStride + column, block.columns - column);
+                                 c + row * block.cStride, block.columns - column, ahead);
+      ahead.weights += static_cast<uintptr_t>(bytesAhead);
       row = end;
     }
     b += block.panelStride;

@@ -202,5 +202,6 @@ HEDDLE_INLINE void transposeBlock(const float* source, int64_t sourceStride, flo
 }
 
 HEDDLE_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+HEDDLE_INLINE void prefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace heddle::HEDDLE_ISA

@@ -214,5 +214,6 @@ HEDDLE_INLINE void storeFirstBf16(uint16_t* p, F32 x, int n) {
 #endif
 
 HEDDLE_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+HEDDLE_INLINE void prefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace heddle::HEDDLE_ISA

@@ -132,5 +132,6 @@ HEDDLE_INLINE void transposeBlock(const float* source, int64_t, float* target, i
 }
 
 HEDDLE_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+HEDDLE_INLINE void prefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace heddle::HEDDLE_ISA

@@ -55,8 +55,11 @@ TEST_P(MatmulTest, MatchesTheReferenceInEveryOrientation) {
           }
         }
       }
-      const Product product = {310, 40, 600, transposeA, transposeB};
-      product.expectRight(product.run(table(), 3));
+      // Many chunks and groups; many chunks and blocks of k.
+      for (const Product& product : {Product{310, 40, 600, transposeA, transposeB},
+                                     Product{160, 800, 150, transposeA, transposeB}}) {
+        product.expectRight(product.run(table(), 3));
+      }
     }
   }
 }

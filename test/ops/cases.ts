@@ -132,6 +132,17 @@ const normCases: OpCase[] = shapes.flatMap(([rows, columns]) => [
     build: (r: Random) => ops.rmsNorm(r.tensor([rows, columns], 3), r.state([columns]), 1e-6, 1),
   },
   {
+    op: 'multiplyAdd',
+    name: `${rows}×${columns}`,
+    build: (r: Random) => ops.multiplyAdd(r.tensor([rows, columns]), columns),
+  },
+  {
+    op: 'sumRows',
+    name: `${rows}×${columns}`,
+    build: (r: Random) => ops.sumRows(r.tensor([rows, columns])),
+    absolute: 1e-6 * columns,
+  },
+  {
     op: 'softmax',
     name: `${rows}×${columns}`,
     build: (r: Random) => ops.softmax(r.tensor([rows, columns], 10)),

@@ -1,0 +1,142 @@
+import { writeFile } from 'node:fs/promises';
+import type { CAC } from 'cac';
+import { HeddleError } from '../errors.js';
+import { chromeTrace } from '../graph/chrome_trace.js';
+import { defaultBackend } from '../graph/default_backend.js';
+import { NativeBackend } from '../graph/native_backend.js';
+import {
+  addUp,
+  type Ceilings,
+  type NodeProfile,
+  type RunProfile,
+  rooflineShare,
+} from '../graph/profile.js';
+import { measureCeilings } from '../tasks/ceilings.js';
+import { interruptible, openModel, withModelOptions } from './model_options.js';
+import { count, note, noteCut, printJson, printLine, table } from './output.js';
+import { linesOf } from './text_lines.js';
+
+/** A batch of sentences, where the caller gives none. */
+const someTexts = Array.from({ length: 32 }, (_, i) =>
+  'The weaver drew every thread of the warp through its own heddle before the loom could run again.'
+    .split(' ')
+    .slice(0, 6 + (i % 13))
+    .join(' '),
+);
+
+export function registerBench(cli: CAC): void {
+  const command = cli.command('bench [...texts]', 'Where the time goes, node by node');
+  withModelOptions(command)
+    .option('--profile <source>', 'Folder or hub id of the model: the same as --model')
+    .option('--file <file>', 'Texts from a file, one a line (- for stdin)')
+    .option('--runs <count>', 'How often the texts are embedded (default: 5)')
+    .option('--trace <file>', 'Write a trace for chrome://tracing or ui.perfetto.dev')
+    .option('--json', 'One JSON document: {"ceilings", "nodes": [{"op", "name", "ms", …}]}')
+    .example('heddle bench --profile sentence-transformers/all-MiniLM-L6-v2 --trace run.json')
+    .action((texts: unknown[], options: Record<string, unknown>) =>
+      interruptible((signal) => bench(texts.map(String), options, signal)),
+    );
+}
+
+async function bench(
+  given: readonly string[],
+  options: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const repeats = count('runs', options.runs) ?? 5;
+  const own = [
+    ...given,
+    ...(options.file === undefined ? [] : await linesOf(String(options.file))),
+  ];
+  const texts = own.length > 0 ? own : someTexts;
+  const backend = defaultBackend();
+  if (!(backend instanceof NativeBackend)) {
+    throw new HeddleError(
+      'ERR_UNSUPPORTED',
+      'bench: expected the native engine, found the TypeScript backend; run: npx heddle build',
+    );
+  }
+  const runs: RunProfile[] = [];
+  {
+    const source = options.profile ?? options.model;
+    using model = await openModel({ ...options, model: source }, signal);
+    await model.embed(texts, { signal, onTruncate: noteCut }); // makes plans, warms caches
+    backend.onProfile = (run) => runs.push(run);
+    try {
+      for (let i = 0; i < repeats; i++) await model.embed(texts, { signal });
+    } finally {
+      backend.onProfile = undefined;
+    }
+  }
+  if (runs.length === 0) {
+    throw new HeddleError(
+      'ERR_UNSUPPORTED',
+      'bench: expected a model that runs plans, found one whose vectors are only looked up',
+    );
+  }
+  const ceilings = await measureCeilings(backend);
+  const nodes = rowsOf(addUp(runs), repeats, ceilings);
+  if (options.trace !== undefined) await writeTrace(String(options.trace), runs);
+  const { isa } = backend.addon.info();
+  if (options.json) printJson({ isa, texts: texts.length, ceilings, nodes });
+  else print(nodes, ceilings, texts.length);
+}
+
+/** A node as it is printed: a mean of the runs, rates, and shares from 0 to 1. */
+interface Row {
+  index: number;
+  op: string;
+  name: string | null;
+  ms: number;
+  share: number;
+  gflops: number;
+  gbps: number;
+  roofline: number;
+}
+
+function rowsOf(nodes: readonly NodeProfile[], repeats: number, ceilings: Ceilings): Row[] {
+  const total = nodes.reduce((sum, { ns }) => sum + ns, 0);
+  return nodes.map((node) => {
+    const { index, op, name = null, ns, flops, bytes } = node;
+    const by = (amount: number): number => (ns > 0 ? amount / ns : 0);
+    return {
+      index,
+      op,
+      name,
+      ms: ns / 1e6 / repeats,
+      share: total > 0 ? ns / total : 0,
+      gflops: by(flops),
+      gbps: by(bytes),
+      roofline: rooflineShare(node, ceilings),
+    };
+  });
+}
+
+function print(rows: readonly Row[], { threads, gflops, gbps }: Ceilings, texts: number): void {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const cells = rows.map((row) => [
+    String(row.index),
+    row.op,
+    row.name ?? '',
+    row.ms.toFixed(3),
+    percent(row.share),
+    row.gflops.toFixed(1),
+    row.gbps.toFixed(1),
+    percent(row.roofline),
+  ]);
+  const head = ['node', 'op', 'name', 'ms', 'time', 'GFLOP/s', 'GB/s', 'roofline'];
+  printLine(table([head, ...cells], [0, 3, 4, 5, 6, 7]));
+  const ms = rows.reduce((sum, row) => sum + row.ms, 0);
+  note(
+    `${texts} texts in ${ms.toFixed(1)} ms; ${threads} threads do at most ${gflops.toFixed(0)} GFLOP/s (float32) and read memory at ${gbps.toFixed(1)} GB/s`,
+  );
+}
+
+async function writeTrace(file: string, runs: readonly RunProfile[]): Promise<void> {
+  try {
+    await writeFile(file, JSON.stringify(chromeTrace(runs)));
+  } catch (cause) {
+    const message = `--trace: ${file} cannot be written (${(cause as Error).message})`;
+    throw new HeddleError('ERR_FILE', message, { cause });
+  }
+}
