@@ -117,6 +117,10 @@ static void multiplyPacked(const Linear& linear, const Task& task, int64_t start
                          block.first, block.after});
 }
 
+// Up to so many rows 16-bit weights are widened anew for each tile: that takes less than a pass of
+// its own over the panel.
+constexpr int64_t kDirectRows = 8 * kTileRows;
+
 // Many rows: each panel of 16-bit weights is widened once, and stays in the cache for all of them.
 template <class Widen>
 static void multiplyWidened(const Linear& linear, const Task& task, int64_t start,
@@ -165,13 +169,13 @@ static void runBlock(const Linear& linear, const Task& task, int64_t start, int6
   if (dtype == DType::kFloat32) {
     multiplyPacked<Float32Format>(linear, task, start, block);
   } else if (dtype == DType::kFloat16) {
-    if (task.rows <= kTileRows) return multiplyPacked<F16Format>(linear, task, start, block);
+    if (task.rows <= kDirectRows) return multiplyPacked<F16Format>(linear, task, start, block);
     multiplyWidened(linear, task, start, block, scratch.panel, widenPanel<F16Format>);
   } else {
 #ifdef HEDDLE_BF16_DOT
     multiplyWidened(linear, task, start, block, scratch.panel, widenPairs);
 #else
-    if (task.rows <= kTileRows) return multiplyPacked<Bf16Format>(linear, task, start, block);
+    if (task.rows <= kDirectRows) return multiplyPacked<Bf16Format>(linear, task, start, block);
     multiplyWidened(linear, task, start, block, scratch.panel, widenPanel<Bf16Format>);
 #endif
   }
