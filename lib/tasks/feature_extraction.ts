@@ -96,7 +96,7 @@ function joined<T extends Float32Array | Int8Array | Uint8Array>(
   vectors.forEach((vector, i) => {
     data.set(vector, i * width);
   });
-  return new ResultTensor(data, [vectors.length, width]);
+  return ResultTensor.of(data, [vectors.length, width]);
 }
 
 const tokenVectors = tokenOutputs(['lastHiddenState']);
@@ -119,7 +119,7 @@ async function hiddenStates(
   rows.forEach((row, i) => {
     data.set(row, i * longest);
   });
-  return new ResultTensor(data, [texts.length, longest / width, texts.length && width]);
+  return ResultTensor.of(data, [texts.length, longest / width, texts.length && width]);
 }
 
 /** Gives every token's vector length 1, in place. */
