@@ -8,10 +8,10 @@ import type { EmbedOptions } from './embed.js';
 import type { EncoderModel, Model } from './model.js';
 import type { PretrainedTokenizer } from './pretrained_tokenizer.js';
 import type { Ranked, RerankOptions } from './rerank.js';
-import { ResultTensor } from './result_tensor.js';
+import { ResultTensor, type Tensor } from './result_tensor.js';
 import type { Precision, Vectors } from './vector_precision.js';
 
-type Ids = ResultTensor<BigInt64Array> | readonly (number | bigint)[] | readonly Ids[];
+type Ids = Tensor | readonly (number | bigint)[] | readonly Ids[];
 
 /** What a tokenizer's call gives, [batch, length]; `attention_mask` is 1 and `token_type_ids` 0 where they are left out. */
 export interface ModelInputs {

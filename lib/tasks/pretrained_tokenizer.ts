@@ -10,7 +10,7 @@ import {
   encodeBatch,
   type TokenizerCallOptions,
 } from './encoded_batch.js';
-import { ResultTensor } from './result_tensor.js';
+import { ResultTensor, type Tensor } from './result_tensor.js';
 
 /** A text's ids, as @huggingface/transformers' `encode` gives them, with the members of `Encoding` on the same array. */
 export type EncodedIds = number[] & Encoding;
@@ -31,7 +31,7 @@ export interface PretrainedDecodeOptions {
   clean_up_tokenization_spaces?: boolean | null;
 }
 
-type Ids = readonly number[] | readonly bigint[] | ArrayLike<number> | ResultTensor<BigInt64Array>;
+type Ids = readonly number[] | readonly bigint[] | ArrayLike<number> | Tensor;
 type Role = 'pad' | 'cls' | 'sep' | 'mask' | 'bos' | 'eos' | 'unk';
 
 /** What a tokenizer is called with and gives. */
@@ -45,6 +45,11 @@ export interface TokenizerCall {
     texts: readonly string[],
     options: TokenizerCallOptions & { return_tensor: false },
   ): BatchEncoding<number[][]>;
+  /** Where the options are not known to the compiler. */
+  (
+    texts: string | readonly string[],
+    options?: TokenizerCallOptions,
+  ): BatchEncoding | BatchEncoding<number[] | number[][]>;
 }
 
 /** A `Tokenizer` that has the members of @huggingface/transformers' tokenizers, too, and can be called. */
@@ -193,10 +198,7 @@ class CallableTokenizer extends Tokenizer {
     return (options.clean_up_tokenization_spaces ?? stated) ? cleanedUp(text) : text;
   }
 
-  batch_decode(
-    batch: readonly Ids[] | ResultTensor<BigInt64Array>,
-    options: PretrainedDecodeOptions = {},
-  ): string[] {
+  batch_decode(batch: readonly Ids[] | Tensor, options: PretrainedDecodeOptions = {}): string[] {
     const rows = batch instanceof ResultTensor ? (batch.tolist() as bigint[][]) : batch;
     if (Array.isArray(rows)) return rows.map((ids) => this.decode(ids, options));
     const expected = 'an array of ids for each text, or a tensor';

@@ -63,7 +63,7 @@ const plain = (result: object): object =>
 describe.each(Object.entries(golden))('the tokenizer %s', (_, expected) => {
   it.each(expected.calls)('called with %j', async ({ texts, options, result, throws }) => {
     const tokenizer = await open(expected);
-    const call = (): object => tokenizer(texts as string, options as { return_tensor?: true });
+    const call = (): object => tokenizer(texts, options);
     if (throws) {
       expect(call).toThrow(expect.objectContaining({ name: 'HeddleError', code: 'ERR_INPUT' }));
       return;
@@ -145,7 +145,7 @@ describe('a tokenizer that can be called', () => {
     ['no pair', { text_pair: 1 as never }, 'ERR_INPUT'],
   ])('refuses %s', async (_, options, code) => {
     const tokenizer = await AutoTokenizer.from_pretrained(fixture('tasks/rank'));
-    expect(() => tokenizer(text, options as { return_tensor?: true })).toThrow(
+    expect(() => tokenizer(text, options)).toThrow(
       expect.objectContaining({ name: 'HeddleError', code }),
     );
   });
@@ -192,6 +192,14 @@ describe('a model that can be called', () => {
     expect((await model(arrays)).logits.data).toEqual(logits.data);
     const row = await model({ input_ids: [...ids], token_type_ids: ids.typeIds.map(BigInt) });
     expect(row.logits.item()).toBeCloseTo(own.logits.data[0], 5);
+    const first: Tensor = inputs.input_ids[0];
+    expect(tokenizer.decode(first)).toBe(tokenizer.batch_decode(inputs.input_ids)[0]);
+    const mask: Tensor = new Tensor('int64', [1, 1], [1, 2]);
+    const made = await model({
+      input_ids: new Tensor('int64', [2n, 3n], [1, 2]),
+      attention_mask: mask,
+    });
+    expect(made.logits.dims).toEqual([1, 1]);
     expect(model.config.model_type).toBe('bert');
     await model.dispose();
     await expect(model(inputs)).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
