@@ -4,9 +4,19 @@ export type { Parameters } from './graph/parameters.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';
-export { input, stateTensor, type Tensor, tensor } from './graph/tensor.js';
+export { input, stateTensor, type Tensor as LazyTensor, tensor } from './graph/tensor.js';
 export * as nn from './layers/index.js';
 export * as ops from './ops/index.js';
+export { AutoConfig } from './tasks/auto_config.js';
+export {
+  AutoModel,
+  type AutoModelClass,
+  AutoModelForMaskedLM,
+  AutoModelForQuestionAnswering,
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+} from './tasks/auto_model.js';
+export { AutoTokenizer } from './tasks/auto_tokenizer.js';
 export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
@@ -26,10 +36,17 @@ export {
   type TokenClassificationPipeline,
   type ZeroShotClassificationPipeline,
 } from './tasks/pipeline.js';
-export { env, type PipelineEnv } from './tasks/pipeline_env.js';
+export { env, LogLevel, type PipelineEnv } from './tasks/pipeline_env.js';
 export type { PipelineProgress } from './tasks/pipeline_progress.js';
+export type {
+  ModelInputs,
+  ModelOutputs,
+  PretrainedModel as PreTrainedModel,
+} from './tasks/pretrained_model.js';
+export type { PretrainedOptions } from './tasks/pretrained_options.js';
+export type { PretrainedTokenizer as PreTrainedTokenizer } from './tasks/pretrained_tokenizer.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
-export type { ResultTensor } from './tasks/result_tensor.js';
+export { type ResultTensor, Tensor } from './tasks/result_tensor.js';
 export {
   type IndexOptions,
   indexPassages,
@@ -40,7 +57,7 @@ export {
   type SearchResult,
   search,
 } from './tasks/search.js';
-export { cos_sim, dot, layer_norm, matmul, softmax } from './tasks/vector_maths.js';
+export { cos_sim, dot, layer_norm, matmul, mean_pooling, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export { Tokenizer } from './text/tokenizer.js';

@@ -18,15 +18,21 @@ export interface NeededFiles {
   readonly absent: string[];
   /** Those of which nobody knows whether they are there. */
   readonly unknown: string[];
-  /** Whether there are weights, with all their shards. */
-  readonly hasWeights: boolean;
+  /** Whether there is what the part is of no use without; of the model: weights, with all their shards. */
+  readonly isUsable: boolean;
 }
+
+/** What is wanted of a repository: all, or what is opened without the weights. */
+export type ModelPart = 'model' | 'tokenizer' | 'config';
 
 const singleName = 'model.safetensors';
 const indexName = 'model.safetensors.index.json';
 
 /** @throws ERR_FORMAT, ERR_FILE for a modules.json or an index that cannot be read, or names files outside its folder. */
-export async function neededFiles(view: RepositoryView): Promise<NeededFiles> {
+export async function neededFiles(
+  view: RepositoryView,
+  part: ModelPart = 'model',
+): Promise<NeededFiles> {
   const files = { present: [] as string[], absent: [] as string[], unknown: [] as string[] };
   const weights = { folders: 0, missingShards: 0 };
   const want = (path: string): boolean => {
@@ -35,6 +41,11 @@ export async function neededFiles(view: RepositoryView): Promise<NeededFiles> {
     list.push(path);
     return there === true;
   };
+
+  if (part !== 'model') {
+    for (const name of part === 'config' ? ['config.json'] : tokenizerFiles) want(name);
+    return { ...files, isUsable: view.has(`${part}.json`) === true };
+  }
 
   const addWeights = async (folder: string): Promise<void> => {
     // In the order in which they are opened: the index counts where there is no single file.
@@ -71,15 +82,11 @@ export async function neededFiles(view: RepositoryView): Promise<NeededFiles> {
   } else {
     await addModel('');
   }
-  return { ...files, hasWeights: weights.folders > 0 && weights.missingShards === 0 };
+  return { ...files, isUsable: weights.folders > 0 && weights.missingShards === 0 };
 }
 
-const modelFiles = [
-  'config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-];
+const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+const modelFiles = ['config.json', ...tokenizerFiles];
 
 /** What a tokenizer is made from where there is no tokenizer.json; see lib/text/vocabulary_files.ts. */
 const vocabularyFiles = [
@@ -101,6 +108,13 @@ const otherFormats: readonly [format: string, pattern: RegExp][] = [
   ['GGUF', /\.gguf$/],
   ['safetensors under other names', /\.safetensors$/],
 ];
+
+/** The error for a repository without a file that a part is of no use without. */
+export function noFile(id: string, part: ModelPart): Error {
+  const file = `${part}.json`;
+  const message = `${id}: expected ${file}, which the repository does not have; name another one, such as the model that it was made from`;
+  return new HeddleError('ERR_NOT_FOUND', message, { where: id, expected: file, found: 'none' });
+}
 
 /** The error for a repository without weights that Heddle opens. */
 export function noWeights(id: string, paths: readonly string[], missing: readonly string[]): Error {

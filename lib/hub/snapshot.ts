@@ -7,7 +7,13 @@ import { lock } from './download_lock.js';
 import type { Repository } from './http.js';
 import { commitOf, filesOf, type HubFile } from './hub_api.js';
 import { HubError } from './hub_error.js';
-import { type NeededFiles, neededFiles, noWeights } from './needed_files.js';
+import {
+  type ModelPart,
+  type NeededFiles,
+  neededFiles,
+  noFile,
+  noWeights,
+} from './needed_files.js';
 import { checkOriginal, largestCard, originalIn } from './original_model.js';
 import { DownloadProgress, type OnDownload } from './progress.js';
 
@@ -20,6 +26,8 @@ export interface Snapshot {
 export interface SnapshotOptions {
   revision: string;
   settings: HubSettings;
+  /** Which files are wanted; default: all. */
+  part?: ModelPart | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: OnDownload | undefined;
 }
@@ -60,7 +68,7 @@ interface OwnSnapshot extends Snapshot {
 }
 
 async function fetchOwn(id: string, options: SnapshotOptions): Promise<OwnSnapshot> {
-  const { revision, settings, signal, onProgress } = options;
+  const { revision, settings, part, signal } = options;
   const repository: Repository = { id, revision, settings, signal };
   const cache = new CachedRepository(settings, id);
   const cached = await cachedSnapshot(id, options);
@@ -78,15 +86,15 @@ async function fetchOwn(id: string, options: SnapshotOptions): Promise<OwnSnapsh
       throw error;
     }
   }
-  let current = commit === cached?.commit ? cached : await inspectCached(cache, id, commit);
+  let current = commit === cached?.commit ? cached : await inspectCached(cache, id, commit, part);
   if (!current.isWhole && current.original === undefined) {
     const listing = await filesOf(repository, commit).catch((error) => {
       if (error instanceof HubError && current.isUsable) return undefined;
       throw error;
     });
     if (listing) {
-      await fetchFiles(repository, cache, commit, listing, onProgress);
-      current = await inspectCached(cache, id, commit);
+      await fetchFiles(repository, cache, commit, listing, options);
+      current = await inspectCached(cache, id, commit, part);
     }
   }
   await cache.writeRef(revision, commit);
@@ -96,7 +104,7 @@ async function fetchOwn(id: string, options: SnapshotOptions): Promise<OwnSnapsh
 export interface CachedSnapshot extends Snapshot {
   /** Whether every file that Heddle reads is there, or known not to exist. */
   readonly isWhole: boolean;
-  /** Whether the weights are there; optional files may be missing. */
+  /** Whether the weights are there, or what else was wanted; optional files may be missing. */
   readonly isUsable: boolean;
   /** Why the files cannot say what is needed. */
   readonly problem?: HeddleError;
@@ -107,26 +115,28 @@ export interface CachedSnapshot extends Snapshot {
 /** What the cache has of a revision; makes no request. */
 export async function cachedSnapshot(
   id: string,
-  { revision, settings }: Pick<SnapshotOptions, 'revision' | 'settings'>,
+  { revision, settings, part }: Pick<SnapshotOptions, 'revision' | 'settings' | 'part'>,
 ): Promise<CachedSnapshot | undefined> {
   const cache = new CachedRepository(settings, id);
   const commit = cache.commitOf(revision);
-  return commit === undefined ? undefined : inspectCached(cache, id, commit);
+  return commit === undefined ? undefined : inspectCached(cache, id, commit, part);
 }
 
 async function inspectCached(
   cache: CachedRepository,
   id: string,
   commit: string,
+  part: ModelPart = 'model',
 ): Promise<CachedSnapshot> {
   const snapshot = { id, commit, folder: cache.snapshot(commit) };
   try {
-    const needed = await neededFiles({
-      has: (path) => cache.has(commit, path),
-      open: async (path) => cache.pathOf(commit, path),
-    });
-    if (!needed.hasWeights) {
-      const original = originalIn(snapshot.folder);
+    const view = {
+      has: (path: string) => cache.has(commit, path),
+      open: async (path: string) => cache.pathOf(commit, path),
+    };
+    const needed = await neededFiles(view, part);
+    if (!needed.isUsable) {
+      const original = part === 'model' ? originalIn(snapshot.folder) : undefined;
       return { ...snapshot, isUsable: false, isWhole: false, original };
     }
     return { ...snapshot, isUsable: true, isWhole: needed.unknown.length === 0 };
@@ -152,18 +162,20 @@ async function fetchFiles(
   cache: CachedRepository,
   commit: string,
   listing: ReadonlyMap<string, HubFile>,
-  onProgress: OnDownload | undefined,
+  { onProgress, part = 'model' }: SnapshotOptions,
 ): Promise<void> {
   const progress = new DownloadProgress(onProgress);
   // The files that name others come first.
-  const needed = await neededFiles({
-    has: (path) => listing.has(path),
-    open: async (path) => {
+  const view = {
+    has: (path: string) => listing.has(path),
+    open: async (path: string) => {
       await fetchOne(repository, cache, commit, listing.get(path)!, progress);
       return cache.pathOf(commit, path);
     },
-  });
-  if (!needed.hasWeights) {
+  };
+  const needed = await neededFiles(view, part);
+  if (!needed.isUsable && part !== 'model') throw noFile(repository.id, part);
+  if (!needed.isUsable) {
     const card = listing.get('README.md');
     const isConversion = [...listing.keys()].some((path) => path.endsWith('.onnx'));
     if (isConversion && card && card.size <= largestCard) {

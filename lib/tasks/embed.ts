@@ -40,6 +40,8 @@ export interface EmbedOptions<P extends Precision = Precision> extends Truncatio
   prompt?: string;
   /** Tokens kept of a text, up to what the model has positions for; longer texts are cut. */
   maxLength?: number;
+  /** Whether texts get the tokenizer's special tokens; default: as the checkpoint says, mostly true. */
+  addSpecialTokens?: boolean;
   /** Keeps the first so many dimensions of each vector; what is left gets length 1 where vectors are normalised. */
   truncateDim?: number;
   /** Numbers of the vectors; default `float32`. */
@@ -56,6 +58,7 @@ const optionNames: readonly (keyof EmbedOptions)[] = [
   'promptName',
   'prompt',
   'maxLength',
+  'addSpecialTokens',
   'truncateDim',
   'precision',
   'ranges',
@@ -108,7 +111,12 @@ export async function embed<P extends Precision = 'float32'>(
     const expected = 'a whole number from 1';
     throw mismatch('ERR_ARGUMENT', 'embed: maxLength', expected, String(wanted));
   }
-  const { lowerCase, includePrompt, addSpecialTokens = true, dropId } = defaults;
+  const { lowerCase, includePrompt, dropId } = defaults;
+  const { addSpecialTokens = defaults.addSpecialTokens ?? true } = options;
+  if (typeof addSpecialTokens !== 'boolean') {
+    const found = typeof addSpecialTokens;
+    throw mismatch('ERR_ARGUMENT', 'embed: addSpecialTokens', 'true or false', found);
+  }
   const prompt = choosePrompt(defaults, options);
   const prepared = given.map((text) => prepareText(text, prompt, lowerCase));
   const left = includePrompt ? 0 : promptLength(tokenizer, prepareText('', prompt, lowerCase));

@@ -4,10 +4,11 @@ import type { Pooling } from '../ops/index.js';
 import { tokenOutputs } from './logits.js';
 import type { EncoderModel } from './model.js';
 import { ResultTensor } from './result_tensor.js';
-import { type TruncationOptions, textList, truncationNames } from './text_runs.js';
+import { textList } from './text_runs.js';
+import { runOptionsOf, type TokenizingOptions, tokenizingNames } from './tokenizing_options.js';
 import { quantize } from './vector_precision.js';
 
-export interface FeatureExtractionOptions extends TruncationOptions {
+export interface FeatureExtractionOptions extends TokenizingOptions {
   /** `none` (the default) gives every token's vector; `first_token` is another name of `cls`, `eos` of `last_token`. */
   pooling?: 'none' | 'mean' | 'cls' | 'first_token' | 'last_token' | 'eos';
   /** Whether vectors get length 1. */
@@ -39,7 +40,7 @@ const optionNames = [
   'normalize',
   'quantize',
   'precision',
-  ...truncationNames,
+  ...tokenizingNames,
   'signal',
 ] as const;
 
@@ -56,13 +57,8 @@ async function extract(
 ): Promise<ResultTensor<Float32Array | Int8Array | Uint8Array>> {
   checkOptions(task, given, optionNames);
   const { pooling = 'none', normalize = false, quantize: toBits, precision = 'binary' } = given;
-  const { truncation, onTruncate, signal } = given;
   const list = textList(task, texts);
-  const options = {
-    ...(truncation === undefined ? {} : { truncation }),
-    ...(onTruncate === undefined ? {} : { onTruncate }),
-    ...(signal === undefined ? {} : { signal }),
-  };
+  const options = runOptionsOf(task, given);
   if (pooling === 'none') {
     if (toBits) {
       throw mismatch('ERR_ARGUMENT', `${task}: quantize`, 'a pooling', `'none'`);
@@ -83,7 +79,7 @@ async function extract(
     pooling: poolings[pooling],
     normalize,
     prompt: '',
-    maxLength: model.textLimit,
+    maxLength: Math.min(options.maxLength ?? Infinity, model.textLimit),
   });
   if (!toBits) return joined(vectors, Float32Array);
   return precision === 'binary'
@@ -100,7 +96,7 @@ function joined<T extends Float32Array | Int8Array | Uint8Array>(
   vectors.forEach((vector, i) => {
     data.set(vector, i * width);
   });
-  return new ResultTensor(data, [vectors.length, width]);
+  return ResultTensor.of(data, [vectors.length, width]);
 }
 
 const tokenVectors = tokenOutputs(['lastHiddenState']);
@@ -110,7 +106,7 @@ async function hiddenStates(
   model: EncoderModel,
   texts: readonly string[],
   normalize: boolean,
-  options: TruncationOptions & { signal?: AbortSignal },
+  options: ReturnType<typeof runOptionsOf>,
 ): Promise<ResultTensor> {
   const width = model.encoder.hiddenSize;
   const rows: Float32Array[] = new Array(texts.length);
@@ -123,7 +119,7 @@ async function hiddenStates(
   rows.forEach((row, i) => {
     data.set(row, i * longest);
   });
-  return new ResultTensor(data, [texts.length, longest / width, texts.length && width]);
+  return ResultTensor.of(data, [texts.length, longest / width, texts.length && width]);
 }
 
 /** Gives every token's vector length 1, in place. */

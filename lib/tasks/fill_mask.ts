@@ -11,7 +11,8 @@ import { largest, softmax } from './logits.js';
 import type { EncoderModel } from './model.js';
 import type { TextGraph } from './request_batches.js';
 import { checkTopK } from './text_classification.js';
-import { type TruncationOptions, textList, truncationNames } from './text_runs.js';
+import { textList } from './text_runs.js';
+import { runOptionsOf, type TokenizingOptions, tokenizingNames } from './tokenizing_options.js';
 
 export interface FilledMask {
   score: number;
@@ -22,7 +23,7 @@ export interface FilledMask {
   sequence: string;
 }
 
-export interface FillMaskOptions extends TruncationOptions {
+export interface FillMaskOptions extends TokenizingOptions {
   /** How many tokens are given for a mask, best first; null: the whole vocabulary. Default 5. */
   top_k?: number | null;
   /** The tokens to choose among; each must be one of the vocabulary. Default: all. */
@@ -49,7 +50,7 @@ export interface FillMaskCall {
   ): Promise<FilledMask[][][]>;
 }
 
-const optionNames = ['top_k', 'targets', 'masks', ...truncationNames, 'signal'] as const;
+const optionNames = ['top_k', 'targets', 'masks', ...tokenizingNames, 'signal'] as const;
 const task = 'fill-mask';
 
 export function fillMask(model: EncoderModel, tokenizer: Tokenizer): FillMaskCall {
@@ -68,7 +69,8 @@ export function fillMask(model: EncoderModel, tokenizer: Tokenizer): FillMaskCal
     options: FillMaskOptions = {},
   ): Promise<FilledMask[] | FilledMask[][] | FilledMask[][][]> => {
     checkOptions(task, options, optionNames);
-    const { top_k = 5, targets, masks = 'first', ...run } = options;
+    const { top_k = 5, targets, masks = 'first' } = options;
+    const run = runOptionsOf(task, options);
     const count = checkTopK(task, top_k);
     checkChoice(`${task}: masks`, masks, ['first', 'all']);
     const allowed = targets === undefined ? undefined : targetIds(tokenizer, targets);

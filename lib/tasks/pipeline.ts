@@ -1,14 +1,16 @@
 import { HeddleError, mismatch } from '../errors.js';
-import { checkOptions, describeValue } from '../graph/options.js';
+import { describeValue } from '../graph/options.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { callOutputs } from './auto_model.js';
 import { defaultModels } from './default_models.js';
 import { type FeatureExtractionCall, featureExtraction } from './feature_extraction.js';
 import { type FillMaskCall, fillMask } from './fill_mask.js';
 import { loadEncoder } from './load.js';
-import { type LoadOptions, weightDTypes } from './load_options.js';
-import type { EncoderModel, Model } from './model.js';
-import { env, locateModel } from './pipeline_env.js';
-import { type PipelineProgress, reportingEvents } from './pipeline_progress.js';
+import type { EncoderModel } from './model.js';
+import { locateModel } from './pipeline_env.js';
+import { type PretrainedModel, pretrainedModel } from './pretrained_model.js';
+import { loadOptionsOf, type PretrainedOptions } from './pretrained_options.js';
+import { type PretrainedTokenizer, pretrainedTokenizer } from './pretrained_tokenizer.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
 import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
@@ -50,9 +52,11 @@ export const tasks = Object.keys(makers) as readonly Task[];
 /** A task on a model: to be called with texts. */
 export type Pipeline<T extends Task = Task> = PipelineCalls[T] & {
   readonly task: T;
-  /** For what the task does not give, such as hidden states and attentions: `model.forward`. */
-  readonly model: Model;
-  readonly tokenizer: Tokenizer;
+  /** For what the task does not give, such as hidden states and attentions; can be called with what the tokenizer's call gives. */
+  readonly model: PretrainedModel;
+  readonly tokenizer: PretrainedTokenizer;
+  /** The pipeline itself. */
+  readonly _call: PipelineCalls[T];
   dispose(): Promise<void>;
 };
 
@@ -64,49 +68,7 @@ export type TokenClassificationPipeline = Pipeline<'token-classification'>;
 export type QuestionAnsweringPipeline = Pipeline<'question-answering'>;
 export type ZeroShotClassificationPipeline = Pipeline<'zero-shot-classification'>;
 
-export interface PipelineOptions
-  extends Omit<LoadOptions, 'onProgress' | 'dtype' | 'cacheDir' | 'localFilesOnly'> {
-  /** As `load` has it, or by @huggingface/transformers' name: `fp32`, `fp16`, `q8`, `auto` … */
-  dtype?: DTypeName | { readonly model?: DTypeName } | null;
-  progress_callback?: ((progress: PipelineProgress) => void) | null;
-  /** `cacheDir` of `load`; default: `env.cacheDir`. */
-  cache_dir?: string | null;
-  /** `localFilesOnly` of `load`; default: not `env.allowRemoteModels`. */
-  local_files_only?: boolean;
-  /** Taken so that programs run unchanged, and without effect: the engine is the CPU, and there are no ONNX files. */
-  device?: string | null;
-  subfolder?: string;
-  model_file_name?: string | null;
-  use_external_data_format?: unknown;
-  session_options?: object;
-  quantized?: boolean;
-  /** A config in place of the checkpoint's is ERR_UNSUPPORTED. */
-  config?: null;
-}
-
-type DTypeName = NonNullable<LoadOptions['dtype']> | keyof typeof dtypes;
-
-/** @huggingface/transformers' names of number formats. */
-const dtypes = {
-  auto: undefined,
-  fp32: 'float32',
-  fp16: 'float16',
-  q8: 'int8',
-  int8: 'int8',
-  uint8: 'int8',
-  q4: 'int4',
-  bnb4: 'int4',
-  q4f16: 'int4',
-} as const;
-
-const withoutEffect = [
-  'device',
-  'subfolder',
-  'model_file_name',
-  'use_external_data_format',
-  'session_options',
-  'quantized',
-] as const;
+export type PipelineOptions = PretrainedOptions;
 
 /**
  * Opens a model for a task, with the call and result shapes of @huggingface/transformers.
@@ -122,47 +84,13 @@ export async function pipeline<T extends TaskName>(
 ): Promise<Pipeline<TaskOf<T>>> {
   const name = taskOf(task);
   const model = source ?? defaultModels[name];
-  if (typeof model !== 'string') {
-    const found = describeValue(model);
-    throw mismatch('ERR_ARGUMENT', 'pipeline', 'a model: a folder or a hub id', found);
-  }
-  const known = [
-    'dtype',
-    'revision',
-    'cache_dir',
-    'local_files_only',
-    'maxWaitMs',
-    'signal',
-    'progress_callback',
-    'config',
-  ] as const;
-  checkOptions('pipeline', options, [...known, ...withoutEffect]);
-  if (options.config != null) {
-    const found = describeValue(options.config);
-    throw mismatch(
-      'ERR_UNSUPPORTED',
-      'pipeline: config',
-      "the checkpoint's own config.json",
-      found,
-    );
-  }
-  const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
+  const settings = loadOptionsOf('pipeline', model, options);
   if (source === undefined || source === null) {
     process.emitWarning(`pipeline('${task}') was given no model; it opens ${model}`, {
       code: 'HEDDLE_DEFAULT_MODEL',
     });
   }
-  const cacheDir = options.cache_dir ?? env.cacheDir;
-  const loaded = await loadEncoder(locateModel(model), {
-    ...(cacheDir ? { cacheDir } : {}),
-    localFilesOnly: options.local_files_only ?? !env.allowRemoteModels,
-    ...(dtype ? { dtype: dtypeOf(dtype) } : {}),
-    ...(revision === undefined ? {} : { revision }),
-    ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
-    ...(signal ? { signal } : {}),
-    ...(report ? { onProgress: reportingEvents(model, report) } : {}),
-    ...(env.remoteHost == null ? {} : { endpoint: env.remoteHost }),
-  } as LoadOptions & { endpoint?: string });
+  const loaded = await loadEncoder(locateModel(model), settings);
   try {
     const { tokenizer } = loaded;
     if (!tokenizer) {
@@ -173,9 +101,15 @@ export async function pipeline<T extends TaskName>(
       );
     }
     const call = makers[name](loaded, tokenizer);
-    report?.({ status: 'ready', task: name, model });
-    const dispose = async (): Promise<void> => loaded.dispose();
-    const made = Object.assign(call, { task: name, model: loaded, tokenizer, dispose });
+    options.progress_callback?.({ status: 'ready', task: name, model });
+    const callableTokenizer = pretrainedTokenizer(tokenizer);
+    const made = Object.assign(call, {
+      task: name,
+      model: pretrainedModel(loaded, callOutputs(loaded), callableTokenizer),
+      tokenizer: callableTokenizer,
+      dispose: async (): Promise<void> => loaded.dispose(),
+      _call: call,
+    });
     return made as unknown as Pipeline<TaskOf<T>>;
   } catch (error) {
     loaded.dispose();
@@ -188,12 +122,4 @@ function taskOf(task: TaskName): Task {
   if (Object.hasOwn(makers, name)) return name as Task;
   const expected = `one of the tasks ${[...tasks, ...Object.keys(aliases)].join(', ')}`;
   throw mismatch('ERR_UNSUPPORTED', 'pipeline', expected, describeValue(task));
-}
-
-/** Formats that are not here are `load`'s to refuse, by the name that they have here. */
-function dtypeOf(wanted: NonNullable<PipelineOptions['dtype']>): LoadOptions['dtype'] {
-  const given = typeof wanted === 'object' ? (wanted.model ?? 'auto') : wanted;
-  const own = (weightDTypes as readonly string[]).includes(given);
-  if (own || !Object.hasOwn(dtypes, given)) return given as LoadOptions['dtype'];
-  return dtypes[given as keyof typeof dtypes] as LoadOptions['dtype'];
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What @huggingface/transformers lets programs set for all pipelines. */
+/** What @huggingface/transformers lets programs set for everything that is opened later. */
 export interface PipelineEnv {
   /** Whether models are looked for on this machine, under `localModelPath`; default true. */
   allowLocalModels: boolean;
@@ -15,6 +15,8 @@ export interface PipelineEnv {
   remoteHost: string | null;
   /** Of ONNX: taken so that programs run unchanged, and without effect. */
   backends: Record<string, unknown>;
+  /** One of `LogLevel`; without effect, as nothing is logged. */
+  logLevel: number;
   [other: string]: unknown;
 }
 
@@ -26,11 +28,16 @@ export const env: PipelineEnv = {
   cacheDir: null,
   remoteHost: null,
   backends: { onnx: { wasm: {} } },
+  logLevel: 30,
 };
 
-/** Where a pipeline's model is: its folder under `env.localModelPath`, if there is one, else as it was named. */
+/** @huggingface/transformers' levels, for programs that set `env.logLevel`. */
+export const LogLevel = Object.freeze({ DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, NONE: 50 });
+
+/** Where a model is: its folder under `env.localModelPath`, if there is one, else as it was named. */
 export function locateModel(model: string): string {
   if (!env.allowLocalModels) return model;
   const folder = join(env.localModelPath, model);
-  return existsSync(join(folder, 'config.json')) ? folder : model;
+  const marks = ['config.json', 'tokenizer.json'];
+  return marks.some((name) => existsSync(join(folder, name))) ? folder : model;
 }

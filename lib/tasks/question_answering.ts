@@ -10,8 +10,10 @@ import { PairLayout } from './pair_layout.js';
 import { checkTopK } from './text_classification.js';
 import { textList } from './text_runs.js';
 import { runWindows, textWindows } from './text_windows.js';
+import { type TokenizingOptions, tokenizingNames } from './tokenizing_options.js';
 
-export interface QuestionAnsweringOptions {
+/** `TokenizingOptions` are taken without effect: contexts of any length are read, in windows. */
+export interface QuestionAnsweringOptions extends TokenizingOptions {
   /** How many answers are given, best first. Default 1: the answer alone, in no list. */
   top_k?: number;
   /** The longest answer, in tokens; default 15. */
@@ -53,6 +55,7 @@ const optionNames = [
   'doc_stride',
   'handle_impossible_answer',
   'align_to_words',
+  ...tokenizingNames,
   'signal',
 ] as const;
 const task = 'question-answering';

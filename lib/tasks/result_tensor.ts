@@ -1,28 +1,60 @@
 import { mismatch } from '../errors.js';
 import { describeValue } from '../graph/options.js';
+import { sigmoid } from './logits.js';
 
-export type ResultData = Float32Array | Int8Array | Uint8Array;
+export type ResultData = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+
+/** What an array has in one place. */
+export type ElementOf<T extends ResultData> = T extends BigInt64Array ? bigint : number;
+
+const kinds = {
+  float32: Float32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+} as const;
+
+/** Numbers of a tensor, as they are named. */
+export type ResultType = keyof typeof kinds;
 
 /** Of one dimension: all of it (null), one place, which the dimension then vanishes with, or [from, to); negative ones count from its end. */
 export type Slice = number | readonly [from: number | null, to: number | null] | null;
 
 /**
- * A dense array with the members of @huggingface/transformers' Tensor that its programs use on results. `tensor[i]` is the part at
+ * A dense array with the members of @huggingface/transformers' Tensor that its programs use. `tensor[i]` is the part at
  * place i of the first dimension, and so are the parts that iterating gives; both share the data, as do `view`, `squeeze` and
- * `unsqueeze`. All others give new data.
+ * `unsqueeze`. All others give new data. Elements of int64 are bigints; sums, means and norms are float32.
  * @throws ERR_ARGUMENT for dimensions and places that there are not, ERR_SHAPE for shapes that do not fit.
  */
 export class ResultTensor<T extends ResultData = Float32Array> {
-  readonly type: 'float32' | 'int8' | 'uint8';
+  readonly data: T;
+  readonly dims: readonly number[];
   readonly location = 'cpu';
   readonly [place: number]: ResultTensor<T>;
 
+  /** @param data an array of the type's own kind, which is kept, or any list of numbers. */
   constructor(
-    readonly data: T,
-    readonly dims: readonly number[],
+    readonly type: ResultType,
+    data: T | readonly (number | bigint)[],
+    dims: readonly number[],
   ) {
-    if (data instanceof Float32Array) this.type = 'float32';
-    else this.type = data instanceof Int8Array ? 'int8' : 'uint8';
+    if (typeof type !== 'string' || !Object.hasOwn(kinds, type)) {
+      const expected = `one of the types ${Object.keys(kinds).join(', ')}`;
+      throw mismatch('ERR_ARGUMENT', 'Tensor', expected, describeValue(type));
+    }
+    this.data = dataOf(type, data) as T;
+    const size = Array.isArray(dims) ? dims.reduce((product, dim) => product * dim, 1) : undefined;
+    if (size !== this.data.length || !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+      const found = Array.isArray(dims) ? `[${dims}]` : describeValue(dims);
+      throw mismatch('ERR_SHAPE', 'Tensor', `dimensions of ${this.data.length} numbers`, found);
+    }
+    this.dims = dims;
+  }
+
+  /** Of the type that the array says. */
+  static of<T extends ResultData>(data: T, dims: readonly number[]): ResultTensor<T> {
+    return new ResultTensor(typeOf(data), data, dims);
   }
 
   get size(): number {
@@ -42,8 +74,8 @@ export class ResultTensor<T extends ResultData = Float32Array> {
   }
 
   /** The only number. */
-  item(): number {
-    if (this.size === 1) return this.data[0];
+  item(): ElementOf<T> {
+    if (this.size === 1) return this.data[0] as ElementOf<T>;
     throw mismatch('ERR_SHAPE', 'item', 'one number', `${this.size}`);
   }
 
@@ -57,7 +89,7 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     const [length = 0, ...rest] = this.dims;
     const i = checkedPlace('tensor', place, length);
     const width = this.size / length;
-    return new ResultTensor(this.data.subarray(i * width, (i + 1) * width) as T, rest);
+    return ResultTensor.of(this.data.subarray(i * width, (i + 1) * width) as T, rest);
   }
 
   slice(...slices: readonly (Slice | undefined)[]): ResultTensor<T> {
@@ -68,7 +100,7 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     });
     const counts = bounds.map(([from, to]) => to - from);
     const begin = stridesOf(this.dims).reduce((sum, step, dim) => sum + step * bounds[dim][0], 0);
-    return new ResultTensor(this.gather(counts, stridesOf(this.dims), begin), dims);
+    return ResultTensor.of(this.gather(counts, stridesOf(this.dims), begin), dims);
   }
 
   /** Dimensions in another order, such as (1, 0). */
@@ -80,7 +112,7 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     }
     const strides = stridesOf(this.dims);
     const moved = order.map((dim) => strides[checkedPlace('permute', dim, this.dims.length)]);
-    return new ResultTensor(this.gather(dims, moved, 0), dims);
+    return ResultTensor.of(this.gather(dims, moved, 0), dims);
   }
 
   transpose(...order: readonly number[]): ResultTensor<T> {
@@ -93,7 +125,7 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     const shape = dims.map((dim) => (dim === -1 ? this.size / known : dim));
     const isWhole = shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
     if (isWhole && shape.reduce((product, dim) => product * dim, 1) === this.size) {
-      return new ResultTensor(this.data, shape);
+      return ResultTensor.of(this.data, shape);
     }
     throw mismatch('ERR_SHAPE', 'view', `dimensions of ${this.size} numbers`, `[${dims}]`);
   }
@@ -104,12 +136,12 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     const kept = this.dims.filter(
       (length, i) => length !== 1 || (only !== undefined && i !== only),
     );
-    return new ResultTensor(this.data, kept);
+    return ResultTensor.of(this.data, kept);
   }
 
   unsqueeze(dim: number): ResultTensor<T> {
     const at = checkedPlace('unsqueeze', dim, this.dims.length + 1);
-    return new ResultTensor(this.data, this.dims.toSpliced(at, 0, 1));
+    return ResultTensor.of(this.data, this.dims.toSpliced(at, 0, 1));
   }
 
   flatten(): ResultTensor<T> {
@@ -117,27 +149,43 @@ export class ResultTensor<T extends ResultData = Float32Array> {
   }
 
   clone(): ResultTensor<T> {
-    return new ResultTensor(this.data.slice() as T, this.dims);
+    return ResultTensor.of(this.data.slice() as T, this.dims);
   }
 
-  add(value: number): ResultTensor<T> {
-    return this.map((each) => each + value);
+  add(value: ElementOf<T>): ResultTensor<T> {
+    return this.map((each) => ((each as number) + (value as number)) as ElementOf<T>);
   }
 
-  sub(value: number): ResultTensor<T> {
-    return this.map((each) => each - value);
+  sub(value: ElementOf<T>): ResultTensor<T> {
+    return this.map((each) => ((each as number) - (value as number)) as ElementOf<T>);
   }
 
-  mul(value: number): ResultTensor<T> {
-    return this.map((each) => each * value);
+  mul(value: ElementOf<T>): ResultTensor<T> {
+    return this.map((each) => ((each as number) * (value as number)) as ElementOf<T>);
   }
 
-  div(value: number): ResultTensor<T> {
-    return this.map((each) => each / value);
+  div(value: ElementOf<T>): ResultTensor<T> {
+    return this.map((each) => ((each as number) / (value as number)) as ElementOf<T>);
   }
 
-  map(of: (value: number, place: number) => number): ResultTensor<T> {
-    return new ResultTensor(this.data.map(of) as T, this.dims);
+  map(of: (value: ElementOf<T>, place: number) => ElementOf<T>): ResultTensor<T> {
+    const data = this.clone().data as unknown as ElementOf<T>[];
+    data.forEach((value, place) => {
+      data[place] = of(value, place);
+    });
+    return ResultTensor.of(data as unknown as T, this.dims);
+  }
+
+  /** 1 / (1 + e⁻ˣ), as float32. */
+  sigmoid(): ResultTensor {
+    return this.to('float32').map(sigmoid);
+  }
+
+  /** The same numbers in another type. */
+  to<K extends ResultType>(type: K): ResultTensor<InstanceType<(typeof kinds)[K]>> {
+    const { data } = this.clone();
+    const list = type === this.type ? data : Array.from(data as ArrayLike<number | bigint>);
+    return new ResultTensor(type, list, this.dims) as never;
   }
 
   /** Over a dimension, or over all numbers. */
@@ -167,7 +215,7 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     const [, length, inner] = this.around(at);
     return this.map((value, i) => {
       const norm = norms[Math.floor(i / (length * inner)) * inner + (i % inner)];
-      return norm === 0 ? value : value / norm;
+      return norm === 0 ? value : (((value as number) / norm) as ElementOf<T>);
     });
   }
 
@@ -179,14 +227,18 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     keepdim: boolean,
     to: (values: number[]) => number,
   ): ResultTensor {
-    if (dim == null) return new ResultTensor(Float32Array.of(to(Array.from(this.data))), []);
+    if (dim == null)
+      return ResultTensor.of(
+        Float32Array.of(to(Array.from(this.data as ArrayLike<unknown>, Number))),
+        [],
+      );
     const at = checkedPlace('dim', dim, this.dims.length);
     const [outer, length, inner] = this.around(at);
     const data = Float32Array.from({ length: outer * inner }, (_, i) => {
       const begin = Math.floor(i / inner) * length * inner + (i % inner);
-      return to(Array.from({ length }, (_, k) => this.data[begin + k * inner]));
+      return to(Array.from({ length }, (_, k) => Number(this.data[begin + k * inner])));
     });
-    return new ResultTensor(data, this.dims.toSpliced(at, 1, ...(keepdim ? [1] : [])));
+    return ResultTensor.of(data, this.dims.toSpliced(at, 1, ...(keepdim ? [1] : [])));
   }
 
   /** How many numbers there are outside a dimension, along it, and inside. */
@@ -208,6 +260,29 @@ export class ResultTensor<T extends ResultData = Float32Array> {
     }
     return data;
   }
+}
+
+/** @huggingface/transformers' name of it; of any type, where nothing more is said. */
+export type Tensor<T extends ResultData = ResultData> = ResultTensor<T>;
+export const Tensor = ResultTensor;
+
+function typeOf(data: ResultData): ResultType {
+  const names = Object.keys(kinds) as ResultType[];
+  return names.find((name) => data instanceof kinds[name]) as ResultType;
+}
+
+function dataOf(type: ResultType, data: ResultData | readonly (number | bigint)[]): ResultData {
+  if (data instanceof kinds[type]) return data;
+  if (!Array.isArray(data)) {
+    const expected = `an array of numbers, or a ${kinds[type].name}`;
+    throw mismatch('ERR_ARGUMENT', `Tensor: data of ${type}`, expected, describeValue(data));
+  }
+  try {
+    if (type === 'int64') return BigInt64Array.from(data, BigInt);
+  } catch {
+    throw mismatch('ERR_ARGUMENT', 'Tensor: data of int64', 'whole numbers', 'something else');
+  }
+  return kinds[type].from(data.map(Number));
 }
 
 function stridesOf(dims: readonly number[]): number[] {

@@ -8,6 +8,7 @@ import {
 import { HeddleError, mismatch } from '../errors.js';
 import { describeValue } from '../graph/options.js';
 import { HubError } from '../hub/hub_error.js';
+import type { ModelPart } from '../hub/needed_files.js';
 import type { OnDownload } from '../hub/progress.js';
 import { cachedSnapshot, fetchSnapshot, type Snapshot } from '../hub/snapshot.js';
 
@@ -20,6 +21,8 @@ export interface SourceOptions {
   localFilesOnly?: boolean | undefined;
   /** The hub, in place of HF_ENDPOINT. */
   endpoint?: string | undefined;
+  /** Which of a hub id's files are needed; default: all that Heddle reads. */
+  part?: ModelPart | undefined;
   signal?: AbortSignal | undefined;
   /** Bytes of the files that are fetched. */
   onDownload?: OnDownload | undefined;
@@ -79,10 +82,10 @@ function settingsOf({ cacheDir, localFilesOnly, endpoint }: SourceOptions): HubS
 }
 
 async function isCached(source: string, options: SourceOptions): Promise<boolean> {
-  const { revision = 'main' } = options;
+  const { revision = 'main', part } = options;
   const settings = settingsOf(options);
   for (const id of possibleIds(source)) {
-    const cached = await cachedSnapshot(id, { revision, settings });
+    const cached = await cachedSnapshot(id, { revision, settings, part });
     if (cached?.isUsable || cached?.problem) return true;
   }
   return false;
@@ -90,9 +93,9 @@ async function isCached(source: string, options: SourceOptions): Promise<boolean
 
 /** @param source a hub id; a bare name that is none may be one of sentence-transformers. @throws as `resolveSource`. */
 export async function fetchFromHub(source: string, options: SourceOptions = {}): Promise<Snapshot> {
-  const { revision = 'main', signal, onDownload } = options;
+  const { revision = 'main', part, signal, onDownload } = options;
   const settings = settingsOf(options);
-  const request = { revision, settings, signal, onProgress: onDownload };
+  const request = { revision, settings, part, signal, onProgress: onDownload };
   const ids = possibleIds(source);
   for (const id of ids) {
     if ((await cachedSnapshot(id, request))?.isUsable) return fetchSnapshot(id, request);

@@ -4,7 +4,7 @@ import type { TextInput } from '../text/async_tokenizer.js';
 import { expectHead, Labels } from './labels.js';
 import { largest, sigmoid, softmax, textLogits } from './logits.js';
 import type { EncoderModel } from './model.js';
-import { type TruncationOptions, truncationNames } from './text_runs.js';
+import { runOptionsOf, type TokenizingOptions, tokenizingNames } from './tokenizing_options.js';
 
 export interface Classification {
   label: string;
@@ -14,7 +14,7 @@ export interface Classification {
 /** A text, or two that the model reads together. */
 export type ClassifiedText = string | { text: string; text_pair?: string };
 
-export interface TextClassificationOptions extends TruncationOptions {
+export interface TextClassificationOptions extends TokenizingOptions {
   /** How many labels are given of each text, best first; null: all. Default 1. */
   top_k?: number | null;
   /** What makes scores of logits; default: what config.json's `problem_type` and number of labels mean. */
@@ -35,7 +35,7 @@ export interface TextClassificationCall {
   ): Promise<Classification[] | Classification[][]>;
 }
 
-const optionNames = ['top_k', 'function_to_apply', ...truncationNames, 'signal'] as const;
+const optionNames = ['top_k', 'function_to_apply', ...tokenizingNames, 'signal'] as const;
 const task = 'text-classification';
 
 export function textClassification(model: EncoderModel): TextClassificationCall {
@@ -46,7 +46,8 @@ export function textClassification(model: EncoderModel): TextClassificationCall 
     options: TextClassificationOptions = {},
   ): Promise<Classification[] | Classification[][]> => {
     checkOptions(task, options, optionNames);
-    const { top_k = 1, function_to_apply: wanted, ...run } = options;
+    const { top_k = 1, function_to_apply: wanted } = options;
+    const run = runOptionsOf(task, options);
     const count = checkTopK(task, top_k);
     if (wanted !== undefined) {
       checkChoice(`${task}: function_to_apply`, wanted, ['sigmoid', 'softmax', 'none']);

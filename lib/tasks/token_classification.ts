@@ -14,8 +14,9 @@ import {
 import { expectHead, Labels } from './labels.js';
 import { indexOfLargest, softmax, tokenOutputs } from './logits.js';
 import type { EncoderModel } from './model.js';
-import { type TruncationOptions, textList, truncationNames } from './text_runs.js';
+import { textList } from './text_runs.js';
 import { runWindows, TextLayout, textWindows } from './text_windows.js';
+import { runOptionsOf, type TokenizingOptions, tokenizingNames } from './tokenizing_options.js';
 
 export interface TokenClass {
   entity: string;
@@ -36,7 +37,7 @@ export interface EntityGroup {
   end: number;
 }
 
-export interface TokenClassificationOptions extends TruncationOptions {
+export interface TokenClassificationOptions extends TokenizingOptions {
   /** Labels whose tokens are left out; default `['O']`. */
   ignore_labels?: readonly string[];
   /**
@@ -68,7 +69,7 @@ const optionNames = [
   'ignore_labels',
   'aggregation_strategy',
   'stride',
-  ...truncationNames,
+  ...tokenizingNames,
   'signal',
 ] as const;
 const task = 'token-classification';
@@ -85,8 +86,8 @@ export function tokenClassification(
     options: TokenClassificationOptions = {},
   ): Promise<unknown> => {
     checkOptions(task, options, optionNames);
-    const { ignore_labels: ignored = ['O'], aggregation_strategy = 'none', ...rest } = options;
-    const { stride, ...run } = rest;
+    const { ignore_labels: ignored = ['O'], aggregation_strategy = 'none', stride } = options;
+    const run = runOptionsOf(task, options);
     checkChoice(`${task}: aggregation_strategy`, aggregation_strategy, aggregationStrategies);
     checkLabels(textList(`${task}: ignore_labels`, ignored), labels.all);
     const list = textList(task, texts);
@@ -111,7 +112,7 @@ export function tokenClassification(
       });
     } else {
       const layout = new TextLayout(tokenizer);
-      const room = model.textLimit - layout.specials;
+      const room = Math.min(run.maxLength ?? Infinity, model.textLimit) - layout.specials;
       checkStride(stride, room, aggregation_strategy);
       for (const [i, text] of list.entries()) {
         const [whole] = await model.encodeWhole(task, [text], run.signal);

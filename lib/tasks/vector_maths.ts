@@ -1,7 +1,7 @@
 /** Functions that @huggingface/transformers has beside its pipelines, under its names: for programs that compare vectors with them. */
 import { mismatch } from '../errors.js';
 import { softmax as softmaxOf } from './logits.js';
-import { ResultTensor } from './result_tensor.js';
+import { ResultTensor, type Tensor } from './result_tensor.js';
 
 type Vector = readonly number[] | Float32Array;
 
@@ -55,7 +55,36 @@ export function layer_norm(
       row * width,
     );
   }
-  return new ResultTensor(data, x.dims);
+  return ResultTensor.of(data, x.dims);
+}
+
+/**
+ * Means of the vectors of a text's tokens that count.
+ * @param hidden [batch, length, width]. @param mask [batch, length], 1 where a token counts.
+ * @returns [batch, width]; 0 where no token counts. @throws ERR_SHAPE.
+ */
+export function mean_pooling(hidden: ResultTensor, mask: Tensor): ResultTensor {
+  const [batch, length, width] = hidden.dims;
+  if (hidden.dims.length !== 3 || `${mask.dims}` !== `${[batch, length]}`) {
+    const expected = '[batch, length, width] and [batch, length]';
+    throw mismatch('ERR_SHAPE', 'mean_pooling', expected, `[${hidden.dims}] and [${mask.dims}]`);
+  }
+  const data = new Float32Array(batch * width);
+  for (let row = 0; row < batch; row++) {
+    const sums = new Float64Array(width);
+    let count = 0;
+    for (let token = row * length; token < (row + 1) * length; token++) {
+      const weight = Number(mask.data[token]);
+      count += weight;
+      for (let i = 0; i < width; i++) sums[i] += weight * hidden.data[token * width + i];
+    }
+    if (count > 0)
+      data.set(
+        sums.map((sum) => sum / count),
+        row * width,
+      );
+  }
+  return ResultTensor.of(data, [batch, width]);
 }
 
 /** @param a [m, k]. @param b [k, n]. @returns [m, n]. @throws ERR_SHAPE. */
@@ -72,5 +101,5 @@ export async function matmul(a: ResultTensor, b: ResultTensor): Promise<ResultTe
     for (let j = 0; j < k; j++) sum += left[row + j] * right[j * n + column];
     return sum;
   });
-  return new ResultTensor(data, [m, n]);
+  return ResultTensor.of(data, [m, n]);
 }

@@ -4,7 +4,8 @@ import type { TextInput } from '../text/async_tokenizer.js';
 import { expectHead, Labels } from './labels.js';
 import { largest, softmax, textLogits } from './logits.js';
 import type { EncoderModel } from './model.js';
-import { type TruncationOptions, textList, truncationNames } from './text_runs.js';
+import { textList } from './text_runs.js';
+import { runOptionsOf, type TokenizingOptions, tokenizingNames } from './tokenizing_options.js';
 
 export interface ZeroShotClassification {
   sequence: string;
@@ -13,7 +14,7 @@ export interface ZeroShotClassification {
   scores: number[];
 }
 
-export interface ZeroShotOptions extends TruncationOptions {
+export interface ZeroShotOptions extends TokenizingOptions {
   /** The sentence that is tested; `{}` stands for the label. Default `This example is {}.` */
   hypothesis_template?: string;
   /** Whether more than one label can be true: each then has a score of its own. Default false: the scores add up to 1. */
@@ -34,7 +35,7 @@ export interface ZeroShotCall {
   ): Promise<ZeroShotClassification[]>;
 }
 
-const optionNames = ['hypothesis_template', 'multi_label', ...truncationNames, 'signal'] as const;
+const optionNames = ['hypothesis_template', 'multi_label', ...tokenizingNames, 'signal'] as const;
 const task = 'zero-shot-classification';
 
 /**
@@ -50,11 +51,8 @@ export function zeroShotClassification(model: EncoderModel): ZeroShotCall {
     options: ZeroShotOptions = {},
   ): Promise<ZeroShotClassification | ZeroShotClassification[]> => {
     checkOptions(task, options, optionNames);
-    const {
-      hypothesis_template: template = 'This example is {}.',
-      multi_label = false,
-      ...run
-    } = options;
+    const { hypothesis_template: template = 'This example is {}.', multi_label = false } = options;
+    const run = runOptionsOf(task, options);
     const sequences = textList(task, texts);
     const labels = textList(`${task}: labels`, candidates);
     if (labels.length === 0) {

@@ -17,6 +17,8 @@ export interface TokenizerSettings {
   /** The longest sequence the model takes, when one is stated. */
   readonly modelMaxLength: number | undefined;
   readonly truncationSide: 'left' | 'right';
+  /** tokenizer_config.json as it is; empty where there is none. */
+  readonly config: JsonObject;
 }
 
 export interface TokenizerFiles {
@@ -93,6 +95,7 @@ function settingsOf(
     specialTokens,
     modelMaxLength: hasLimit ? limit : undefined,
     truncationSide: config && own(config, 'truncation_side') === 'left' ? 'left' : 'right',
+    config: config ?? {},
   };
 }
 

@@ -32,6 +32,8 @@ const joints = [
   'load_static',
   'load_options',
   'model_tokenizer',
+  'pretrained_tokenizer',
+  'auto_config',
   'source',
   'inspect',
   'hub_models',

@@ -1,6 +1,9 @@
 /** A pipeline on a hub, as programs of @huggingface/transformers set it up. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { AutoConfig } from '../../lib/tasks/auto_config.js';
+import { AutoModel } from '../../lib/tasks/auto_model.js';
+import { AutoTokenizer } from '../../lib/tasks/auto_tokenizer.js';
 import { type FeatureExtractionPipeline, pipeline } from '../../lib/tasks/pipeline.js';
 import { env } from '../../lib/tasks/pipeline_env.js';
 import type { PipelineProgress } from '../../lib/tasks/pipeline_progress.js';
@@ -13,6 +16,38 @@ hub.push(id, tinyModel);
 vi.stubEnv('HF_HUB_OFFLINE', '');
 const before = { ...env };
 afterAll(() => void Object.assign(env, before));
+
+describe('a tokenizer or a config alone', () => {
+  it('is fetched without the weights, and found offline from then on', async () => {
+    env.remoteHost = `${hub.endpoint}/`;
+    env.cacheDir = join(await temporaryFolder(), 'hub');
+    hub.requests.length = 0;
+    const tokenizer = await AutoTokenizer.from_pretrained(id);
+    expect(hub.fetched()).toEqual(['tokenizer.json']);
+    const config = await AutoConfig.from_pretrained(id);
+    expect(hub.fetched()).toEqual(['config.json', 'tokenizer.json']);
+    const offline = { local_files_only: true };
+    expect((await AutoTokenizer.from_pretrained(id, offline)).vocabSize).toBe(tokenizer.vocabSize);
+    expect(await AutoConfig.from_pretrained(id, offline)).toEqual(config);
+    // What is there of it does not pass for the model.
+    await expect(AutoModel.from_pretrained(id, offline)).rejects.toMatchObject({
+      code: 'ERR_NOT_FOUND',
+    });
+    await (await AutoModel.from_pretrained(id)).dispose();
+    expect(hub.fetched()).toContain('model.safetensors');
+  });
+
+  it('that a repository does not have is named', async () => {
+    env.remoteHost = `${hub.endpoint}/`;
+    env.cacheDir = join(await temporaryFolder(), 'hub');
+    const { 'tokenizer.json': _, ...files } = tinyModel;
+    hub.push('someone/mute', files);
+    await expect(AutoTokenizer.from_pretrained('someone/mute')).rejects.toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: expect.stringMatching(/someone\/mute.*tokenizer\.json/),
+    });
+  });
+});
 
 describe('a pipeline', () => {
   it('comes from env.remoteHost, and tells of each file', async () => {

@@ -59,6 +59,43 @@ async function main() {
 main();
 `;
 
+/** A cross-encoder, and an embedder without a pipeline, as model cards show them. */
+const cards = `
+const at = (name) => ${JSON.stringify(fixture('tasks/'))} + name;
+async function main() {
+  env.logLevel = LogLevel.ERROR;
+  const model = await AutoModelForSequenceClassification.from_pretrained(at('rank'), { dtype: 'fp32', device: 'cpu' });
+  const tokenizer = await AutoTokenizer.from_pretrained(at('rank'));
+  const documents = ['Sarah lives in London.', 'The ship sailed.'];
+  const features = tokenizer(Array(2).fill('Who lives in London?'), { text_pair: documents, padding: true, truncation: true });
+  const { logits } = await model(features);
+  const scores = logits.sigmoid().tolist();
+  const ranked = scores.map(([score], index) => ({ score, index })).sort((a, b) => b.score - a.score);
+
+  const encoder = await AutoModel.from_pretrained(at('embed'));
+  const texts = await AutoTokenizer.from_pretrained(at('embed'));
+  const inputs = await texts(['a ship', 'a storm broke the mast'], { padding: true, truncation: true, max_length: 32 });
+  const { last_hidden_state } = await encoder(inputs);
+  const vectors = mean_pooling(last_hidden_state, inputs.attention_mask).normalize(2, -1);
+  const similarities = await matmul(vectors, vectors.transpose(1, 0));
+  const ids = new Tensor('int64', BigInt64Array.from([2n, 7n, 3n]), [1, 3]);
+  const { last_hidden_state: alone } = await encoder({ input_ids: ids, attention_mask: ids.map(() => 1n) });
+  const { hidden_size } = await AutoConfig.from_pretrained(at('embed'));
+  await Promise.all([model.dispose(), encoder.dispose()]);
+  console.log(JSON.stringify({
+    logits: [logits.dims, logits.type],
+    ranked,
+    ids: [inputs.input_ids.dims[0], inputs.input_ids.type, typeof inputs.input_ids.data[0]],
+    text: texts.batch_decode(inputs.input_ids, { skip_special_tokens: true }),
+    vectors: vectors.dims,
+    similarities: similarities.tolist().flat().map((value) => Number(value.toFixed(5))),
+    alone: alone.dims,
+    hidden_size,
+  }));
+}
+main();
+`;
+
 const score = expect.any(Number);
 const filled = {
   score,
@@ -111,22 +148,51 @@ const shapes = {
   normal: [2, 24],
 };
 
+const ranks = expect.arrayContaining([
+  { score, index: 0 },
+  { score, index: 1 },
+]);
+const similarity = expect.any(Number);
+const cardShapes = {
+  logits: [[2, 1], 'float32'],
+  ranked: ranks,
+  ids: [2, 'int64', 'bigint'],
+  text: ['a ship', 'a storm broke the mast'],
+  vectors: [2, 24],
+  similarities: [1, similarity, similarity, 1],
+  alone: [1, 3, 24],
+  hidden_size: 24,
+};
+
+const names = [
+  'AutoConfig',
+  'AutoModel',
+  'AutoModelForSequenceClassification',
+  'AutoTokenizer',
+  'LogLevel',
+  'Tensor',
+  'cos_sim',
+  'dot',
+  'env',
+  'layer_norm',
+  'matmul',
+  'mean_pooling',
+  'pipeline',
+].join(', ');
+
 describe('a program of @huggingface/transformers runs', () => {
   it.each([
-    [
-      'an ES module',
-      'program.mjs',
-      "import { cos_sim, dot, env, layer_norm, matmul, pipeline } from 'heddle';",
-    ],
-    [
-      'CommonJS',
-      'program.cjs',
-      "const { cos_sim, dot, env, layer_norm, matmul, pipeline } = require('heddle');",
-    ],
-  ])('as %s', async (_, file, importing) => {
-    await writeFile(join(folder, file), importing + program);
+    ['tasks', 'an ES module', 'tasks.mjs', program, shapes],
+    ['tasks', 'CommonJS', 'tasks.cjs', program, shapes],
+    ['models and tokenizers', 'an ES module', 'cards.mjs', cards, cardShapes],
+    ['models and tokenizers', 'CommonJS', 'cards.cjs', cards, cardShapes],
+  ])('with %s, as %s', async (_, __, file, body, expected) => {
+    const importing = file.endsWith('.mjs')
+      ? `import { ${names} } from 'heddle';`
+      : `const { ${names} } = require('heddle');`;
+    await writeFile(join(folder, file), importing + body);
     const { code, stdout, stderr } = await node([join(folder, file)], root);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(JSON.parse(stdout)).toEqual(shapes);
+    expect(JSON.parse(stdout)).toEqual(expected);
   });
 });

@@ -3,7 +3,7 @@ import { ResultTensor } from '../../lib/tasks/result_tensor.js';
 import { cos_sim, dot, layer_norm, matmul, softmax } from '../../lib/tasks/vector_maths.js';
 
 /** [2, 3, 2], the numbers 0 to 11. */
-const cube = new ResultTensor(
+const cube = ResultTensor.of(
   Float32Array.from({ length: 12 }, (_, i) => i),
   [2, 3, 2],
 );
@@ -19,7 +19,7 @@ const [low, high] = [
     [10, 11],
   ],
 ];
-const rows = new ResultTensor(Float32Array.of(3, 4, 0, 0, 6, 8), [3, 2]);
+const rows = ResultTensor.of(Float32Array.of(3, 4, 0, 0, 6, 8), [3, 2]);
 
 describe('a result has the members that programs of @huggingface/transformers use', () => {
   it.each<[string, (tensor: ResultTensor) => ResultTensor, unknown]>([

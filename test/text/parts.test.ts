@@ -36,6 +36,7 @@ describe('normalizers', () => {
       specialTokens: new Map(),
       modelMaxLength: undefined,
       truncationSide: 'right',
+      config: {},
     } as const;
     const tokenizer = new Tokenizer({ model, normalizer: part.config }, 'tokenizer', settings);
     for (const [i, [expected, alignment]] of part.results.entries()) {

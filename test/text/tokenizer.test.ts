@@ -57,6 +57,7 @@ it("knows the vocabulary's own unknown token from the one that files name", () =
   };
   const settings = {
     truncationSide: 'right',
+    config: {},
     modelMaxLength: undefined,
     specialTokens: new Map([['unk', '<unk>']]),
   } as unknown as ConstructorParameters<typeof Tokenizer>[2];
