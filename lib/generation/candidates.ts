@@ -89,7 +89,7 @@ export class Candidates {
     return weightedThreshold(this.scores, null, this.count, k).value;
   }
 
-  /** A token stays while those above it hold less than `mass`; of equal ones the later ids are above. */
+  /** A token stays while those above it hold less than `mass`; of equal ones the lower ids are above. */
   private keepNucleus(mass: number, minKept: number): void {
     if (this.count === 0) return;
     const { weights, total } = this.softmax();
@@ -99,7 +99,7 @@ export class Candidates {
     const share = Math.exp(value - this.largest());
     // How many of those at the border are needed: the first always, each next while the sum is below the target.
     let ties = share > 0 ? Math.max(1, Math.ceil((target - above) / share)) : Infinity;
-    for (let i = this.count - 1; i >= 0; i--) {
+    for (let i = 0; i < this.count; i++) {
       if (this.scores[i] !== value) continue;
       if (ties-- <= 0 && !best.has(this.ids[i]!)) this.scores[i] = -Infinity;
     }
@@ -148,7 +148,7 @@ export class Candidates {
     for (let i = 0; i < this.count && best.size < count; i++) {
       if (this.scores[i]! > border) best.add(this.ids[i]!);
     }
-    for (let i = this.count - 1; i >= 0 && best.size < count; i--) {
+    for (let i = 0; i < this.count && best.size < count; i++) {
       if (this.scores[i] === border) best.add(this.ids[i]!);
     }
     return best;

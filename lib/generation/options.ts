@@ -6,8 +6,9 @@ import { checkOptions, describeValue } from '../graph/options.js';
 export interface GenerateOptions {
   /** The most ids that are made; default 256. Fewer where the model's context ends before. */
   maxNewTokens?: number;
-  /** No end before so many ids, the prompt's among them (`minLength`), or the new ones alone. */
+  /** No end before so many ids, the prompt's among them. Has no effect beside `minNewTokens`. */
   minLength?: number;
+  /** No end before so many new ids. */
   minNewTokens?: number;
   /** Whether tokens are drawn; default: whether one of the five options below it is given. */
   doSample?: boolean;
@@ -21,7 +22,7 @@ export interface GenerateOptions {
   minP?: number;
   /** Locally typical tokens that hold this much probability together; default 1. */
   typicalP?: number;
-  /** Repeats philox numbers; default: another one each time. The same seed, prompt and options give the same ids. */
+  /** The same seed, prompt and options give the same ids; default: another one each time. */
   seed?: number;
   /** Of ids in prompt and answer; default 1. */
   repetitionPenalty?: number;

@@ -134,7 +134,7 @@ export function settingsFor(
   const logitBias = Object.entries(given.logitBias ?? {});
   return {
     maxLength: Math.min(promptLength + newTokens(given, defaults, promptLength), contextLength),
-    minLength: merged.minLength ?? 0,
+    minLength: merged.minNewTokens === undefined ? (merged.minLength ?? 0) : 0,
     minNewTokens: merged.minNewTokens ?? 0,
     doSample,
     // Of a checkpoint that is sampled with temperature 0 nothing can be drawn.
