@@ -111,12 +111,12 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-async function readObjectIfThere(path: string): Promise<JsonObject | undefined> {
+export async function readObjectIfThere(path: string): Promise<JsonObject | undefined> {
   const text = await readTextIfThere(path);
   return text === undefined ? undefined : parseObject(text, path);
 }
 
-async function readTextIfThere(path: string): Promise<string | undefined> {
+export async function readTextIfThere(path: string): Promise<string | undefined> {
   let file: FileHandle | undefined;
   try {
     // Without O_NONBLOCK (which Windows does not have), opening a FIFO would wait for a writer.
