@@ -4,7 +4,7 @@ import { describeValue } from '../graph/options.js';
 import { type GenerationDefaults, kinds } from './options.js';
 
 /** Names in the file, and here. */
-const names: Readonly<Record<string, keyof GenerationDefaults>> = {
+export const fieldNames: Readonly<Record<string, keyof GenerationDefaults>> = {
   max_new_tokens: 'maxNewTokens',
   max_length: 'maxLength',
   min_length: 'minLength',
@@ -71,7 +71,7 @@ export function readGenerationDefaults(
         },
       );
     }
-    const name = Object.hasOwn(names, field) ? names[field] : undefined;
+    const name = Object.hasOwn(fieldNames, field) ? fieldNames[field] : undefined;
     if (name === undefined || isNeutral(name, value)) continue;
     if (!kinds[name].fits(value)) {
       throw mismatch('ERR_CONFIG', where, kinds[name].expected, describeValue(value));

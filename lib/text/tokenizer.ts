@@ -9,6 +9,7 @@ import {
   fromCompact,
 } from './encoding.js';
 import { EncodingPipeline } from './encoding_pipeline.js';
+import { GeneratedText } from './generated_text.js';
 import { IncrementalDecoder } from './incremental_decoder.js';
 import { createPostProcessor, type PostProcessor, specialCount } from './post_processor.js';
 import { readTokenizerFiles, type SpecialIds, type TokenizerSettings } from './tokenizer_files.js';
@@ -220,6 +221,14 @@ export class Tokenizer {
     const tokenOf = (id: number): string | undefined =>
       this.tokenToShow(id, skipSpecialTokens, `ids[${index++}]`);
     return new IncrementalDecoder(tokenOf, this.createStages());
+  }
+
+  /** `decodeIncrementally` up to the first of some strings. */
+  decodeUntil(
+    stops: readonly string[],
+    options: { skipSpecialTokens?: boolean } = {},
+  ): GeneratedText {
+    return new GeneratedText(this.decodeIncrementally(options), stops);
   }
 
   /** Undefined for a special token that is skipped. @throws ERR_INPUT for an id that is no token. */
