@@ -2,7 +2,7 @@
  * Which tokens may be drawn: temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024) and locally typical
  * sampling (Meister et al. 2023), in the order and with the borders of Hugging Face's `LogitsWarper`s.
  */
-import { weightedThreshold } from './selection.js';
+import { kthLargest, weightedThreshold } from './selection.js';
 
 export interface CandidateSettings {
   /** Divides the scores; above 0. */
@@ -32,15 +32,18 @@ export class Candidates {
   select(row: Float32Array, settings: CandidateSettings, minKept = 1): void {
     this.reserve(row.length);
     const temperature = Math.fround(settings.temperature);
+    // Division keeps the order, and what was not equal may become so: the border is divided too.
+    const k = Math.max(settings.topK, minKept);
+    const border = settings.topK > 0 ? kthLargest(row, row.length, k) / temperature : -Infinity;
+    const least = Math.fround(border);
     let count = 0;
     for (let id = 0; id < row.length; id++) {
-      const score = row[id]!;
-      if (score === -Infinity) continue;
+      const score = Math.fround(row[id]! / temperature);
+      if (score < least || score === -Infinity) continue;
       this.ids[count] = id;
-      this.scores[count++] = score / temperature;
+      this.scores[count++] = score;
     }
     this.count = count;
-    if (settings.topK > 0) this.keepLargest(Math.max(settings.topK, minKept));
     if (settings.topP < 1) this.keepNucleus(settings.topP, minKept);
     if (settings.minP > 0) this.keepProbable(settings.minP, minKept);
     if (settings.typicalP < 1) this.keepTypical(settings.typicalP, minKept);
@@ -77,25 +80,23 @@ export class Candidates {
     this.count = count;
   }
 
-  /** Ties with the last one stay. */
-  private keepLargest(k: number): void {
-    if (k >= this.count) return;
-    const border = this.largestBorder(k);
-    this.keep((i) => this.scores[i]! >= border);
-  }
-
-  /** The score of the k-th best. */
-  private largestBorder(k: number): number {
-    return weightedThreshold(this.scores, null, this.count, k).value;
-  }
-
   /** A token stays while those above it hold less than `mass`; of equal ones the lower ids are above. */
   private keepNucleus(mass: number, minKept: number): void {
     if (this.count === 0) return;
+    const best = this.bestIds(minKept);
     const { weights, total } = this.softmax();
     const target = mass * total;
-    const { value, above } = weightedThreshold(this.scores, weights, this.count, target);
-    const best = this.bestIds(minKept);
+    // So small that all of them together hold no more than what is left over: none of them stays.
+    const floor = ((1 - mass) * total) / this.count;
+    let count = 0;
+    for (let i = 0; i < this.count; i++) {
+      if (weights[i]! < floor && !best.has(this.ids[i]!)) continue;
+      this.ids[count] = this.ids[i]!;
+      this.scores[count] = this.scores[i]!;
+      weights[count++] = weights[i]!;
+    }
+    this.count = count;
+    const { value, above } = weightedThreshold(this.scores, weights, count, target);
     const share = Math.exp(value - this.largest());
     // How many of those at the border are needed: the first always, each next while the sum is below the target.
     let ties = share > 0 ? Math.max(1, Math.ceil((target - above) / share)) : Infinity;
@@ -144,7 +145,7 @@ export class Candidates {
   private bestIds(count: number): Set<number> {
     const best = new Set<number>();
     if (count <= 1) return best;
-    const border = this.largestBorder(Math.min(count, this.count));
+    const border = kthLargest(this.scores, this.count, Math.min(count, this.count));
     for (let i = 0; i < this.count && best.size < count; i++) {
       if (this.scores[i]! > border) best.add(this.ids[i]!);
     }

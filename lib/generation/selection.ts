@@ -56,6 +56,36 @@ function reach(target: number, start: number): { bin: number; above: number } {
   return last;
 }
 
+/** More than this is found faster by a radix selection. */
+const largestHeap = 1024;
+
+const heap = new Float32Array(largestHeap);
+
+/** The k-th largest of the first `length` values, none of them NaN; −∞ where there are fewer. */
+export function kthLargest(values: Float32Array, length: number, k: number): number {
+  if (k > length) return -Infinity;
+  if (k > largestHeap) return weightedThreshold(values, null, length, k).value;
+  // A heap of the largest so far, the least of them first: nearly all values end at one comparison with it.
+  heap.fill(-Infinity, 0, k);
+  let least = -Infinity;
+  for (let i = 0; i < length; i++) {
+    const value = values[i]!;
+    if (value <= least) continue;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= k) break;
+      if (child + 1 < k && heap[child + 1]! < heap[child]!) child++;
+      if (heap[child]! >= value) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = value;
+    least = heap[0]!;
+  }
+  return least;
+}
+
 /** The `limit` entries of the highest scores that were offered; of equal ones, those with the lowest index. */
 export class BestEntries {
   private readonly scores: Float64Array;

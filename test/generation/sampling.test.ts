@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { generateSequences, generateTokens } from '../../lib/generation/generate.js';
 import { generateBeams } from '../../lib/generation/generate_beams.js';
 import type { GenerateOptions } from '../../lib/generation/options.js';
-import { BestEntries, weightedThreshold } from '../../lib/generation/selection.js';
+import { BestEntries, kthLargest, weightedThreshold } from '../../lib/generation/selection.js';
 import {
   checkOptionsOf,
   type GenerationSettings,
@@ -252,6 +252,21 @@ describe('selection', () => {
             expect(above).toBe(larger.reduce((all, [, weight]) => all + weight, 0));
         },
       ),
+    );
+  });
+
+  it('finds the k-th largest that sorting finds', () => {
+    const values = fc.oneof(
+      fc.array(fc.oneof(float, fc.constantFrom(1, 2, -Infinity)), { minLength: 1 }),
+      fc.nat(5000).map((length) => Array.from({ length: length + 1 }, (_, i) => (i * 7919) % 3001)),
+    );
+    fc.assert(
+      fc.property(values, fc.integer({ min: 1, max: 2000 }), (given, k) => {
+        const row = Float32Array.from(given);
+        const sorted = row.slice().sort().reverse();
+        const expected = k > row.length ? -Infinity : sorted[k - 1]!;
+        expect(kthLargest(row, row.length, k) + 0).toBe(expected + 0); // −0 is 0
+      }),
     );
   });
 
