@@ -30,6 +30,9 @@ const usualLimits: TemplateLimits = {
   milliseconds: 200,
 };
 
+/** So many messages more are allowed as many steps and as much time more. */
+const messagesPerLimit = 200;
+
 /** Longer ones are no chat templates. */
 const longestSource = 1_000_000;
 
@@ -58,21 +61,25 @@ export class ChatTemplate {
   }
 
   /**
-   * The text for some variables.
+   * The text for some variables. A long conversation may take more steps and time than the limits say.
    * @throws ERR_INPUT where the template refuses them, or cannot use them; ERR_FORMAT where it takes more than its limits.
    */
   render(variables: Readonly<Record<string, unknown>>, now = new Date()): string {
+    const { messages } = variables;
+    const factor = 1 + (Array.isArray(messages) ? messages.length : 0) / messagesPerLimit;
+    const steps = this.limits.steps * factor;
+    const milliseconds = this.limits.milliseconds * factor;
     const result = this.bounded(() => {
       const environment = new Environment();
       const all = { ...constants, ...templateFunctions(now, this.limits.size), ...variables };
       for (const [name, value] of Object.entries(all)) environment.set(name, value);
-      return new BoundedInterpreter(environment, this.limits).run(this.program);
-    });
+      return new BoundedInterpreter(environment, { ...this.limits, steps }).run(this.program);
+    }, milliseconds);
     return result.value as string;
   }
 
-  private bounded<T extends object>(body: () => T): T {
-    const { where, limits } = this;
+  private bounded<T extends object>(body: () => T, milliseconds = this.limits.milliseconds): T {
+    const { where } = this;
     const excess = (found: string, cause?: unknown): HeddleError =>
       new HeddleError('ERR_FORMAT', `${where}: the template is ended: ${found}`, {
         where,
@@ -81,7 +88,7 @@ export class ChatTemplate {
       });
     let result: T | undefined;
     try {
-      result = withTimeLimit(limits.milliseconds, body);
+      result = withTimeLimit(milliseconds, body);
     } catch (error) {
       if (error instanceof TemplateExcess) throw excess(error.message, error);
       // V8's: a stack that is full, or a text longer than there can be.
@@ -96,7 +103,7 @@ export class ChatTemplate {
       const code = isParsed ? 'ERR_INPUT' : 'ERR_FORMAT';
       throw new HeddleError(code, `${where}: ${what}: ${found}`, { where, found, cause: error });
     }
-    if (result === undefined) throw excess(`it runs for more than ${limits.milliseconds} ms`);
+    if (result === undefined) throw excess(`it runs for more than ${Math.round(milliseconds)} ms`);
     return result;
   }
 }

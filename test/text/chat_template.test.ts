@@ -115,6 +115,17 @@ describe('a template that takes more than it may is ended', () => {
   });
 });
 
+it('may take longer with a long conversation', () => {
+  const source =
+    '{% for m in messages %}{{ m.content }}{% for i in range(9) %}{{ i }}{% endfor %}{% endfor %}';
+  const limits = { steps: 5000, depth: 9, size: 100_000, milliseconds: 10_000 };
+  const messages = Array.from({ length: 600 }, () => ({ role: 'user', content: 'a' }));
+  const template = new ChatTemplate(source, 't', limits);
+  expect(template.render({ messages })).toHaveLength(6000);
+  const same = new ChatTemplate(source.replace('in messages', 'in others'), 't', limits);
+  expect(() => same.render({ messages: [], others: messages })).toThrow('more than 5000 steps');
+});
+
 describe('messages', () => {
   const templates = new ChatTemplates(
     new Map([
