@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "paged_checks.h"
 #include "signature_checks.h"
 
 namespace heddle {
@@ -15,6 +16,7 @@ namespace {
 #define RELATIVE "relativeKeys? f32[B,D], relativeQueries? f32[B,D], buckets? index<B>[W]"
 
 constexpr IntRange kActivation = {"activation", 0, 7};
+constexpr IntRange kPageHeads = {"G", 1, 1 << 20};
 constexpr int64_t kAnyLimit = int64_t{1} << 31;
 
 struct Line {
@@ -74,6 +76,20 @@ const Line kLines[] = {
   {"columns", "x f32[R,C] -> f32[R,O]",
    {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
    {}, false, checkColumns},
+  {"appendPages", "source f32[R,C], slots " POSITIONS "[R] -> pages[N,D]",
+   {kPageHeads, {"transposed", 0, 1}}, {}, false, checkAppendPages, checkAppendPagesRun},
+  {"copyPages", "from " POSITIONS "[M], to " POSITIONS "[M] -> pages[N,D]",
+   {kPageHeads}, {}, false, checkCopyPages, checkCopyPagesRun},
+  {"readPages", "pages any[N,D], slots " POSITIONS "[R] -> f32[R,C]",
+   {kPageHeads, {"transposed", 0, 1}}, {}, false, checkReadPages, checkReadPagesRun},
+  {"pagedAttention",
+   "q f32[R,Q], keys any[N,D], values any[N,E], segments offsets<R>[S+1], lengths " POSITIONS "[S], "
+   "tableOffsets offsets<B>[S+1], tables " POSITIONS "[B], partOffsets offsets<P>[R+1], bias? f32[?] "
+   "-> f32[P,O]",
+   {{"H", 1, 1 << 20}, kPageHeads, {"left", -1, kAnyLimit}}, {"scale", "softCap"}, false,
+   checkPagedAttention, checkPagedAttentionRun},
+  {"joinParts", "parts f32[P,O], partOffsets offsets<P>[R+1] -> f32[R,C]",
+   {{"H", 1, 1 << 20}}, {}, false, checkJoinParts},
 };
 // clang-format on
 
@@ -113,6 +129,8 @@ class Parser {
       pattern.type = OperandType::kOffsets;
     else if (type == "state")
       pattern.type = OperandType::kState;
+    else if (type == "pages")
+      pattern.type = OperandType::kPages;
     else
       fail();
     if (accept('<')) {

@@ -10,7 +10,7 @@ TEST_P(ColumnsTest, MatchesItsDefinition) {
   for (int64_t size = 1; size <= 35; size++) {
     for (int64_t count : {1, 2, 5}) {
       for (int64_t gap : {0, 1, 7}) {
-        for (int64_t rows : {0, 1, 13, 700}) {
+        for (int64_t rows : {0, 1, size == 33 ? 700 : 7}) {
           const int64_t first = gap, step = size + gap, width = first + count * step;
           const std::vector<float> x = normal(rows * width, 1);
           std::vector<float> expected;

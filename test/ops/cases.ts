@@ -264,7 +264,53 @@ const ropeVariantCases: OpCase[] = [2, 3].map((variants) => ({
   },
 }));
 
+/** Three sequences of 70, 600 and 3 positions, whose pages lie in no order; the last rows of each are queries. */
+const pagedCases: OpCase[] = (['float32', 'bfloat16', 'int8'] as const).flatMap((dtype) =>
+  [
+    { name: 'next tokens', rows: [1, 1, 1], split: true, softCap: 0 },
+    { name: 'prompts in a window', rows: [70, 9, 0], split: false, softCap: 3, window: 20 },
+    { name: 'by position', rows: [1, 3, 2], split: true, softCap: 0, biased: true },
+  ].map(({ name, rows, split, softCap, window, biased = false }) => ({
+    op: 'pagedAttention',
+    name: `${name}, ${dtype}`,
+    build: (r: Random) => {
+      const [heads, keyHeads, size] = [4, 2, 12];
+      const lengths = [70, 600, 3];
+      const pages = [2, 10, 1];
+      const tables = [5, 0, 12, 11, 10, 9, 8, 7, 6, 4, 3, 2, 1];
+      const slots = lengths.flatMap((length, s) =>
+        Array.from(
+          { length },
+          (_, i) => tables[sum(pages.slice(0, s)) + Math.floor(i / 64)] * 64 + (i % 64),
+        ),
+      );
+      const cache = (kind: 'keys' | 'values'): Tensor => {
+        const shape = [13 * keyHeads * 64, size];
+        const state = stateTensor(new State(kind, shape, dtype, { kind: 'zeros' }));
+        const source = r.tensor([slots.length, keyHeads * size]);
+        return ops.appendPages(state, source, ints(slots), { heads: keyHeads, kind });
+      };
+      const parts = lengths.flatMap((length, s) =>
+        new Array<number>(rows[s]).fill(split ? Math.ceil(length / 512) : 1),
+      );
+      const where = {
+        segments: ints(offsetsOf(rows)),
+        lengths: ints(lengths),
+        tableOffsets: ints(offsetsOf(pages)),
+        tables: ints(tables),
+        partOffsets: ints(offsetsOf(parts)),
+        parts: sum(parts),
+      };
+      const bias = biased ? r.tensor([heads, 1, 600]) : undefined;
+      const options = { heads, keyHeads, scale: 0.5, softCap, window, bias };
+      const q = r.tensor([sum(rows), heads * size]);
+      return ops.pagedAttention(q, cache('keys'), cache('values'), where, options);
+    },
+  })),
+);
+
 export const opCases: readonly OpCase[] = [
+  ...pagedCases,
   ...columnCases,
   ...headNormCases,
   ...ropeVariantCases,
