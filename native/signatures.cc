@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "expert_checks.h"
 #include "paged_checks.h"
 #include "signature_checks.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr IntRange kActivation = {"activation", 0, 7};
 constexpr IntRange kPageHeads = {"G", 1, 1 << 20};
+constexpr IntRange kChosen = {"k", 1, 1 << 10};
 constexpr int64_t kAnyLimit = int64_t{1} << 31;
 
 struct Line {
@@ -90,6 +92,13 @@ const Line kLines[] = {
    checkPagedAttention, checkPagedAttentionRun},
   {"joinParts", "parts f32[P,O], partOffsets offsets<P>[R+1] -> f32[R,C]",
    {{"H", 1, 1 << 20}}, {}, false, checkJoinParts},
+  {"routeExperts", "logits f32[R,E] -> f32[R,Q]",
+   {kChosen, {"normalised", 0, 1}}, {}, false, checkRouteExperts, checkRouteExpertsRun},
+  {"linearExperts", "x f32[R,X], routing f32[R,Q], weight packed[N,K] -> f32[R,C]",
+   {{"E", 1, 1 << 20}, kChosen, {"gather", 0, 1}, {"roundInputs", 0, 1}}, {}, false,
+   checkLinearExperts},
+  {"joinExperts", "y f32[R,Y], routing f32[R,Q] -> f32[R,C]",
+   {kChosen}, {}, false, checkJoinExperts},
 };
 // clang-format on
 

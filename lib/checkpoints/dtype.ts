@@ -89,6 +89,7 @@ export async function readRange(range: FileRange): Promise<Uint8Array> {
 /** The first contents of a state; see `StateSource` in lib/graph/state.ts. */
 type Source =
   | { kind: 'file'; range: FileRange; transposed?: boolean }
+  | { kind: 'files'; ranges: readonly FileRange[] }
   | { kind: 'data'; data: Float32Array | Int32Array | Uint16Array }
   | { kind: 'zeros' };
 
@@ -135,6 +136,13 @@ async function valuesOf(source: Source, dtype: NativeDType, count: number): Prom
         source.data,
         dtype === 'float16' ? float16FromBits : bfloat16FromBits,
       );
+    }
+    case 'files': {
+      const parts: number[][] = [];
+      for (const range of source.ranges) {
+        parts.push(Array.from(toFloat64(await readRange(range), range.dtype)));
+      }
+      return Float64Array.from(parts.flat());
     }
     case 'file':
       return toFloat64(await readRange(source.range), source.range.dtype);

@@ -37,6 +37,8 @@ export interface ParameterSource {
     init: Initialization,
     stored?: StoredAs,
   ): State;
+  /** Matrices [n, k] one after the other, as [names·n, k]: the weights of experts. Left out: the source has none. */
+  stack?(names: readonly string[], shape: readonly [number, number], init: Initialization): State;
 }
 
 export interface LoadOptions {
@@ -77,6 +79,23 @@ export class Parameters {
         `${name}: expected [${shape.join(', ')}], found [${entry.state.shape.join(', ')}]`,
         { where: name },
       );
+    }
+    return stateTensor(entry.state);
+  }
+
+  /** Matrices [n, k] of several names as one, [names·n, k], for `linearExperts`. */
+  stacked(
+    names: readonly string[],
+    shape: readonly [number, number],
+    init: Initialization,
+  ): Tensor {
+    const key = `${names[0]} and ${names.length - 1} more`;
+    let entry = this.states.get(key);
+    if (!entry) {
+      const state = this.source.stack?.(names, shape, init);
+      if (!state) throw new HeddleError('ERR_NOT_FOUND', `${key}: there are no such tensors`);
+      entry = { state, role: 'linear' };
+      this.states.set(key, entry);
     }
     return stateTensor(entry.state);
   }

@@ -6,6 +6,8 @@ import { checkShape, elementCount } from './shape.js';
 export type StateSource =
   /** `transposed`: the file has a matrix [n, k] as [k, n]. */
   | { kind: 'file'; range: FileRange; transposed?: boolean }
+  /** The contents of several ranges, one after the other. */
+  | { kind: 'files'; ranges: readonly FileRange[] }
   | { kind: 'data'; data: Float32Array | Int32Array | Uint16Array }
   | { kind: 'zeros' };
 

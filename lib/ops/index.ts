@@ -23,6 +23,7 @@ export {
   pagePositions,
   readPages,
 } from './kv_pages.js';
+export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
 export {
   type PagedAttentionOptions,

@@ -309,7 +309,47 @@ const pagedCases: OpCase[] = (['float32', 'bfloat16', 'int8'] as const).flatMap(
   })),
 );
 
+const mixtureCases: OpCase[] = (['float32', 'float16', 'bfloat16'] as const).flatMap((dtype) =>
+  [
+    { rows: 1, experts: 3, chosen: 1, width: 5, normalised: false },
+    { rows: 40, experts: 5, chosen: 2, width: 33, normalised: true },
+    { rows: 200, experts: 8, chosen: 3, width: 400, normalised: false },
+  ].flatMap(({ rows, experts, chosen, width, normalised }) => {
+    const name = `${chosen} of ${experts} for ${rows} rows, ${dtype}`;
+    const options = { experts, chosen };
+    const build = (r: Random): { y: Tensor; routing: Tensor } => {
+      const routing = ops.routeExperts(r.tensor([rows, experts], 3), { chosen, normalised });
+      const inner = ops.linearExperts(
+        r.tensor([rows, width]),
+        routing,
+        r.state([experts * 7, width], dtype),
+        { ...options, gather: true },
+      );
+      const weight = r.state([experts * 19, 7], dtype);
+      return {
+        y: ops.linearExperts(inner, routing, weight, { ...options, gather: false }),
+        routing,
+      };
+    };
+    const absolute = 1e-6 * width * 7;
+    return [
+      { op: 'routeExperts', name, build: (r: Random) => build(r).routing },
+      { op: 'linearExperts', name, build: (r: Random) => build(r).y, absolute },
+      {
+        op: 'joinExperts',
+        name,
+        absolute,
+        build: (r: Random) => {
+          const { y, routing } = build(r);
+          return ops.joinExperts(y, routing, { chosen });
+        },
+      },
+    ];
+  }),
+);
+
 export const opCases: readonly OpCase[] = [
+  ...mixtureCases,
   ...pagedCases,
   ...columnCases,
   ...headNormCases,
