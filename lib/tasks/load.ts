@@ -12,8 +12,10 @@ import { defaultBackend } from '../graph/default_backend.js';
 import { checkOptions } from '../graph/options.js';
 import { Parameters } from '../graph/parameters.js';
 import { Scope } from '../layers/scope.js';
+import { Decoder } from '../models/decoder.js';
 import { architectureOf } from '../models/registry.js';
 import type { Pooling } from '../ops/index.js';
+import { DecoderModel } from './decoder_model.js';
 import type { EmbeddingDefaults } from './embed.js';
 import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
 import { loadStatic } from './load_static.js';
@@ -34,6 +36,7 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
     'cacheDir',
     'localFilesOnly',
     'maxWaitMs',
+    'cache',
     'signal',
     'onProgress',
   ]);
@@ -112,6 +115,9 @@ export async function loadEncoder(source: string, options: LoadOptions): Promise
       activation: description.activation,
       unusedTensors: weights.unused,
     };
+    if (encoder instanceof Decoder) {
+      return new DecoderModel({ ...parts, encoder, cache: options.cache });
+    }
     return new EncoderModel(parts);
   } catch (error) {
     parameters.dispose();
