@@ -12,7 +12,6 @@ export * as nn from './layers/index.js';
 export type { CacheOptions } from './models/paged_engine.js';
 export * as ops from './ops/index.js';
 export type { EmbedOptions } from './tasks/embed.js';
-export type { GeneratedToken, GenerateOptions, Generation, Prompt } from './tasks/generation.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';

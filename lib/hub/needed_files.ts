@@ -75,6 +75,9 @@ const modelFiles = [
   'config.json',
   'tokenizer.json',
   'tokenizer_config.json',
+  'generation_config.json',
+  'chat_template.jinja',
+  'chat_template.json',
   'special_tokens_map.json',
 ];
 

@@ -1,4 +1,5 @@
 import { HeddleError, mismatch } from '../errors.js';
+import type { GenerateOptions } from '../generation/options.js';
 import type { Backend } from '../graph/backend.js';
 import { describeValue } from '../graph/options.js';
 import type { Parameters } from '../graph/parameters.js';
@@ -11,10 +12,11 @@ import type { AsyncTokenizer, TextInput } from '../text/async_tokenizer.js';
 import type { CompactEncoding } from '../text/encoding.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { type EmbeddingDefaults, type EmbedOptions, embed } from './embed.js';
-import type { GeneratedToken, GenerateOptions, Generation, Prompt } from './generation.js';
+import type { Prompt } from './prompt.js';
 import { documentPrompts, promptFor, queryPrompts } from './prompted_texts.js';
 import { RequestBatches, type TextGraph } from './request_batches.js';
 import { type Ranked, type RerankOptions, rerank } from './rerank.js';
+import type { GeneratedToken, Generation } from './text_generator.js';
 import { chunkTokens, runTexts, type TextRunOptions } from './text_runs.js';
 import type { Precision, Vectors } from './vector_precision.js';
 

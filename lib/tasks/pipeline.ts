@@ -9,6 +9,7 @@ import type { EncoderModel, Model } from './model.js';
 import { env, locateModel } from './pipeline_env.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
+import { type TextGenerationCall, textGeneration } from './text_generation.js';
 import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
 import { type ZeroShotCall, zeroShotClassification } from './zero_shot_classification.js';
 
@@ -20,6 +21,7 @@ export interface PipelineCalls {
   'token-classification': TokenClassificationCall;
   'question-answering': QuestionAnsweringCall;
   'zero-shot-classification': ZeroShotCall;
+  'text-generation': TextGenerationCall;
 }
 
 const aliases = {
@@ -40,6 +42,7 @@ const makers: {
   'token-classification': tokenClassification,
   'question-answering': questionAnswering,
   'zero-shot-classification': zeroShotClassification,
+  'text-generation': textGeneration,
 };
 
 export const tasks = Object.keys(makers) as readonly Task[];

@@ -82,9 +82,13 @@ const samplingFields = ['temperature', 'top_k', 'top_p', 'min_p', 'typical_p'];
 type Given = string | readonly ChatMessage[];
 
 export function textGeneration(
-  generator: Pick<TextGenerator, 'generate' | 'stream'>,
+  generator: Pick<TextGenerator, 'generate' | 'stream'> & { kind?: string; architecture?: string },
   tokenizer: Tokenizer,
 ): TextGenerationCall {
+  if (generator.kind === 'encoder') {
+    const found = generator.architecture ?? 'a model that reads';
+    throw mismatch('ERR_UNSUPPORTED', task, 'a model that writes texts', found);
+  }
   const one = async (
     given: Given,
     options: TextGenerationOptions,

@@ -40,6 +40,8 @@ export interface GeneratedToken {
   alternatives?: TokenLogprob['alternatives'];
   /** Of the last token. */
   finishReason?: FinishReason;
+  /** Ids of the prompt; of the last token. */
+  promptTokens?: number;
 }
 
 /** What `TextGenerator` needs of a model. */
@@ -67,6 +69,8 @@ export class TextGenerator<S = unknown> {
     const given = checkOptionsOf('generate', options, parts.limits);
     const list = Array.isArray(prompts) ? (prompts as readonly Prompt[]) : [prompts as Prompt];
     const reports = progressOfAll(list.length, given.onProgress);
+    const abort = new AbortController();
+    const signal = given.signal ? AbortSignal.any([given.signal, abort.signal]) : abort.signal;
     const all = await Promise.all(
       list.map(async (prompt) => {
         given.signal?.throwIfAborted();
@@ -76,11 +80,16 @@ export class TextGenerator<S = unknown> {
     const settings = all.map((ids, i) => ({
       ...settingsFor('generate', given, parts.defaults, parts.limits, ids.length),
       onProgress: reports[i],
+      signal,
     }));
     const runs = all.map((ids, i) => this.continue(ids, settings[i]!));
-    // One that fails leaves the others to end: what they hold is freed before the caller hears of it.
-    await Promise.allSettled(runs);
-    return (await Promise.all(runs)).flat();
+    try {
+      return (await Promise.all(runs)).flat();
+    } catch (error) {
+      abort.abort(error); // the other prompts' texts are not wanted any more
+      await Promise.allSettled(runs);
+      throw error;
+    }
   }
 
   /**
@@ -112,7 +121,7 @@ export class TextGenerator<S = unknown> {
         id,
         ...(text !== undefined && { text: shown }),
         ...(logprob && { logprob: logprob.logprob, alternatives: logprob.alternatives }),
-        ...(finishReason && { finishReason }),
+        ...(finishReason && { finishReason, promptTokens: ids.length }),
       };
     }
   }

@@ -91,10 +91,10 @@ describe('generate', () => {
     using model = await open();
     const wrong: [prompt: unknown, options: object, code: string, message: RegExp][] = [
       ['a text', {}, 'ERR_UNSUPPORTED', /tokenizer/],
-      [{ inputIds: [] }, {}, 'ERR_INPUT', /prompt.*1 to 95 ids.*0/],
-      [{ inputIds: ids(96) }, {}, 'ERR_INPUT', /prompt.*1 to 95 ids.*96/],
-      [{ inputIds: [1, 1000] }, {}, 'ERR_INPUT', /ids\[1\].*1000/],
-      [7, {}, 'ERR_INPUT', /a text, or an object with inputIds.*7/],
+      [{ inputIds: [] }, {}, 'ERR_INPUT', /prompt: expected at least one id/],
+      [{ inputIds: ids(96) }, {}, 'ERR_INPUT', /prompt.*context of 96.*96/],
+      [{ inputIds: [1, 1000] }, {}, 'ERR_INPUT', /prompt\[1\].*1000/],
+      [7, {}, 'ERR_ARGUMENT', /a text, \{ inputIds \}.*7/],
       [prompts[0], { maxNewTokens: 0 }, 'ERR_ARGUMENT', /maxNewTokens/],
       [prompts[0], { maxNewToken: 3 }, 'ERR_ARGUMENT', /'maxNewToken'/],
       [prompts[0], { eosTokenId: 'a' }, 'ERR_ARGUMENT', /eosTokenId.*'a'/],
