@@ -1,4 +1,4 @@
-import type { DecoderEngine } from './engine.js';
+import type { DecoderEngine } from '../models/decoder_engine.js';
 import type { TokenLogprob } from './log_probabilities.js';
 import { Sampler } from './sampler.js';
 import type { GenerationSettings } from './settings.js';
@@ -32,8 +32,8 @@ export type TextEnd = (id: number) => boolean;
  * @param textEnds for each sequence, where texts end it.
  * @throws ERR_ENGINE for logits that are no numbers; ERR_ARGUMENT where the options leave no token; the signal's reason.
  */
-export async function* generateTokens<S>(
-  engine: DecoderEngine<S>,
+export async function* generateTokens(
+  engine: DecoderEngine,
   prompt: readonly number[],
   settings: GenerationSettings,
   textEnds: readonly TextEnd[] = [],
@@ -83,8 +83,8 @@ export async function* generateTokens<S>(
 }
 
 /** All tokens of a prompt's sequences, as `generateTokens` makes them. */
-export async function generateSequences<S>(
-  engine: DecoderEngine<S>,
+export async function generateSequences(
+  engine: DecoderEngine,
   prompt: readonly number[],
   settings: GenerationSettings,
   textEnds: readonly TextEnd[] = [],

@@ -1,6 +1,6 @@
+import type { DecoderEngine, Sequence } from '../models/decoder_engine.js';
 import { BeamSearch } from './beam_search.js';
 import { Candidates } from './candidates.js';
-import type { DecoderEngine } from './engine.js';
 import type { GeneratedSequence } from './generate.js';
 import { checkLogits, logSumExp } from './log_probabilities.js';
 import { createProcessors, type History } from './logits_processors.js';
@@ -13,8 +13,8 @@ import type { GenerationSettings } from './settings.js';
  * @returns the best sequences with their scores, best first.
  * @throws ERR_ENGINE for logits that are no numbers; ERR_ARGUMENT where the options leave no token; the signal's reason.
  */
-export async function generateBeams<S>(
-  engine: DecoderEngine<S>,
+export async function generateBeams(
+  engine: DecoderEngine,
   prompt: readonly number[],
   settings: GenerationSettings,
   isEnd?: (ids: readonly number[]) => boolean,
@@ -27,8 +27,8 @@ export async function generateBeams<S>(
   });
   const scorer = new BeamScorer(settings, prompt.length);
   /** Which sequence each running beam has in the engine; at first all have one. */
-  let sequences: S[] = [];
-  const open = new Set<S>();
+  let sequences: Sequence[] = [];
+  const open = new Set<Sequence>();
   const begin = engine.begin();
   open.add(begin);
   try {
@@ -64,13 +64,13 @@ export async function generateBeams<S>(
 }
 
 /** The first beam that goes on from a sequence takes it, others fork it, and those that none goes on from are freed. */
-function continueSequences<S>(
-  engine: DecoderEngine<S>,
-  sequences: readonly S[],
-  open: Set<S>,
+function continueSequences(
+  engine: DecoderEngine,
+  sequences: readonly Sequence[],
+  open: Set<Sequence>,
   parents: readonly number[],
-): S[] {
-  const taken = new Set<S>();
+): Sequence[] {
+  const taken = new Set<Sequence>();
   const next = parents.map((parent) => {
     const sequence = sequences[parent]!;
     if (!taken.has(sequence)) {

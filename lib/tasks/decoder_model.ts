@@ -1,7 +1,6 @@
 import { readGenerationDefaults } from '../generation/generation_config.js';
 import type { GenerateOptions, GenerationDefaults } from '../generation/options.js';
 import type { Decoder } from '../models/decoder.js';
-import type { Sequence } from '../models/decoder_engine.js';
 import { type CacheOptions, PagedEngine } from '../models/paged_engine.js';
 import { StepScheduler } from '../models/step_scheduler.js';
 import type { ChatTemplates } from '../text/chat_templates.js';
@@ -24,7 +23,7 @@ export class DecoderModel extends EncoderModel {
   /** Steps of concurrent texts, and the cache below. */
   readonly steps: StepScheduler;
   readonly engine: PagedEngine;
-  private readonly generator: TextGenerator<Sequence>;
+  private readonly generator: TextGenerator;
 
   constructor({ cache, chatTemplates, generation, ...parts }: DecoderModelParts) {
     super(parts);
@@ -32,7 +31,7 @@ export class DecoderModel extends EncoderModel {
     this.steps = new StepScheduler(this.engine);
     const { vocabSize, maxPositions: contextLength } = this.engine;
     let defaults: GenerationDefaults | undefined;
-    this.generator = new TextGenerator<Sequence>({
+    this.generator = new TextGenerator({
       engine: this.steps,
       tokenizer: parts.tokenizer,
       chatTemplates,

@@ -1,4 +1,3 @@
-import type { DecoderEngine } from '../generation/engine.js';
 import {
   type FinishReason,
   type GeneratedSequence,
@@ -15,6 +14,7 @@ import {
   type GenerationSettings,
   settingsFor,
 } from '../generation/settings.js';
+import type { DecoderEngine } from '../models/decoder_engine.js';
 import type { GeneratedText } from '../text/generated_text.js';
 import { idsOfPrompt, needsTokenizer, type Prompt, type PromptReader } from './prompt.js';
 
@@ -45,16 +45,16 @@ export interface GeneratedToken {
 }
 
 /** What `TextGenerator` needs of a model. */
-export interface GeneratorParts<S> extends PromptReader {
-  readonly engine: DecoderEngine<S>;
+export interface GeneratorParts extends PromptReader {
+  readonly engine: DecoderEngine;
   readonly limits: GenerationLimits;
   /** What the checkpoint says of how it is sampled. */
   readonly defaults: GenerationDefaults;
 }
 
 /** `generate` and `stream` of a model: prompts, options and text around a decoder's engine. */
-export class TextGenerator<S = unknown> {
-  constructor(private readonly parts: GeneratorParts<S>) {}
+export class TextGenerator {
+  constructor(private readonly parts: GeneratorParts) {}
 
   /**
    * Continues prompts; all at once.

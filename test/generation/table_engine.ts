@@ -1,4 +1,4 @@
-import type { DecoderEngine } from '../../lib/generation/engine.js';
+import type { DecoderEngine } from '../../lib/models/decoder_engine.js';
 
 interface TableSequence {
   ids: number[];
@@ -6,13 +6,18 @@ interface TableSequence {
 }
 
 /** A model that is two tables: the logits after ids …, a, b are second[a] + last[b]. Holds callers to the engine's contract. */
-export class TableEngine implements DecoderEngine<TableSequence> {
+export class TableEngine implements DecoderEngine {
+  readonly maxPositions = Infinity;
   /** Sequences that were not freed. */
   open = 0;
   /** Entries of each step. */
   readonly steps: number[] = [];
 
   constructor(private readonly tables: { last: number[][]; second: number[][] }) {}
+
+  get vocabSize(): number {
+    return this.tables.last.length;
+  }
 
   begin(): TableSequence {
     this.open++;

@@ -1,35 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DecoderEngine } from '../../lib/generation/engine.js';
 import type { GenerationDefaults } from '../../lib/generation/options.js';
+import type { DecoderEngine } from '../../lib/models/decoder_engine.js';
 import { TextGenerator } from '../../lib/tasks/text_generator.js';
 import { AsyncTokenizer } from '../../lib/text/async_tokenizer.js';
 import { ChatTemplates } from '../../lib/text/chat_templates.js';
 import { Tokenizer } from '../../lib/text/tokenizer.js';
 
 interface ScriptSequence {
-  prompt: number[];
+  ids: number[];
   made: number;
 }
 
 /** A model that answers every prompt with the same ids, and then with the first of them for ever. */
-export class ScriptEngine implements DecoderEngine<ScriptSequence> {
+export class ScriptEngine implements DecoderEngine {
+  readonly maxPositions = 200;
   open = 0;
   readonly prompts: number[][] = [];
 
   constructor(
-    private readonly vocabSize: number,
+    readonly vocabSize: number,
     public answer: readonly number[],
   ) {}
 
   begin(): ScriptSequence {
     this.open++;
-    return { prompt: [], made: -1 };
+    return { ids: [], made: -1 };
   }
 
-  fork({ prompt, made }: ScriptSequence): ScriptSequence {
+  fork({ ids, made }: ScriptSequence): ScriptSequence {
     this.open++;
-    return { prompt, made };
+    return { ids: [...ids], made };
   }
 
   free(): void {
@@ -44,6 +45,7 @@ export class ScriptEngine implements DecoderEngine<ScriptSequence> {
     signal?.throwIfAborted();
     return batch.map(({ sequence, ids }) => {
       if (sequence.made === -1) this.prompts.push([...ids]);
+      sequence.ids.push(...ids);
       sequence.made++;
       const logits = new Float32Array(this.vocabSize);
       logits[this.answer[sequence.made] ?? this.answer[0]!] = 20;
