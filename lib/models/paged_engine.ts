@@ -1,6 +1,6 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { Backend, RunOptions } from '../graph/backend.js';
-import { checkChoice, checkOptions, checkSizes, describeValue } from '../graph/options.js';
+import { checkChoice, checkOptions, describeValue } from '../graph/options.js';
 import { PlanCache } from '../graph/plan_cache.js';
 import type { NdArray } from '../graph/run.js';
 import { KeyValuePages, pageBytes } from '../layers/kv_cache.js';
@@ -286,7 +286,6 @@ export class PagedEngine implements DecoderEngine {
 
   /** What a sequence has in the cache, to be kept elsewhere; the ids that are not computed yet come along as ids alone. */
   async save(sequence: Sequence): Promise<SavedSequence> {
-    checkSizes('save', { layers: this.memory.shape.layers });
     const own = this.own(sequence, 'save');
     own.isBusy = true;
     try {
