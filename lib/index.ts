@@ -1,11 +1,15 @@
 /** Heddle: transformers, natively, in Node. */
 export { type ErrorCode, HeddleError } from './errors.js';
+export type { FinishReason } from './generation/generate.js';
+export type { TokenLogprob } from './generation/log_probabilities.js';
+export type { GenerateOptions } from './generation/options.js';
 export type { Parameters } from './graph/parameters.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';
 export { input, stateTensor, type Tensor as LazyTensor, tensor } from './graph/tensor.js';
 export * as nn from './layers/index.js';
+export type { CacheOptions } from './models/paged_engine.js';
 export * as ops from './ops/index.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
@@ -45,6 +49,7 @@ export type {
 } from './tasks/pretrained_model.js';
 export type { PretrainedOptions } from './tasks/pretrained_options.js';
 export type { PretrainedTokenizer as PreTrainedTokenizer } from './tasks/pretrained_tokenizer.js';
+export type { ChatPrompt, Prompt } from './tasks/prompt.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
 export { type ResultTensor, Tensor } from './tasks/result_tensor.js';
 export {
@@ -57,7 +62,21 @@ export {
   type SearchResult,
   search,
 } from './tasks/search.js';
+export type { GeneratedToken, Generation } from './tasks/text_generator.js';
+export {
+  type BaseStreamer,
+  TextStreamer,
+  type TextStreamerOptions,
+} from './tasks/text_streamer.js';
 export { cos_sim, dot, layer_norm, matmul, mean_pooling, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
+export type { ChatMessage, ChatOptions } from './text/chat_templates.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
+export type { IncrementalDecoder } from './text/incremental_decoder.js';
 export { Tokenizer } from './text/tokenizer.js';
+export {
+  type ParsedAnswer,
+  parseToolCalls,
+  type ToolCall,
+  type ToolCallFormat,
+} from './text/tool_calls.js';

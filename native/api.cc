@@ -148,14 +148,13 @@ HeddleState* heddleCreateState(HeddleDType dtype, const int64_t* dims, int rank,
     checkTensor(dtype, dims, rank, &bytes);
     auto storage =
         std::make_shared<heddle::Storage>(static_cast<heddle::DType>(dtype), rank, dims, false);
-    heddle::AlignedBuffer contents(bytes);
+    heddle::AlignedBuffer contents =
+        data ? heddle::AlignedBuffer(bytes) : heddle::AlignedBuffer::zeroed(bytes);
     if (data && dtype == kHeddleInt8)
       heddle::quantizeTable(static_cast<const float*>(data), dims[0], dims[1], false,
                             contents.data());
     else if (data)
       memcpy(contents.data(), data, static_cast<size_t>(bytes));
-    else
-      memset(contents.data(), 0, static_cast<size_t>(bytes));
     storage->setPlain(std::move(contents));
     return new HeddleState{std::make_shared<heddle::State>(std::move(storage))};
   });

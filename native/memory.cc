@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include <stdlib.h>
+
 #include <new>
 
 #ifdef __linux__
@@ -40,7 +42,24 @@ AlignedBuffer::AlignedBuffer(int64_t bytes) : bytes_(bytes) {
   askForHugePages(data_, bytes);
 }
 
-AlignedBuffer::~AlignedBuffer() { ::operator delete(data_, alignmentOf(bytes_)); }
+AlignedBuffer AlignedBuffer::zeroed(int64_t bytes) {
+  if (bytes < 0 || bytes > kMaxBytes) throw std::bad_alloc();
+  AlignedBuffer buffer;
+  buffer.cleared_ = calloc(1, static_cast<size_t>(alignUp(bytes)) + 2 * kAlignment);
+  if (!buffer.cleared_) throw std::bad_alloc();
+  const uintptr_t address = reinterpret_cast<uintptr_t>(buffer.cleared_) + kAlignment - 1;
+  buffer.data_ = reinterpret_cast<void*>(address / kAlignment * kAlignment);
+  buffer.bytes_ = bytes;
+  return buffer;
+}
+
+AlignedBuffer::~AlignedBuffer() {
+  if (cleared_) {
+    free(cleared_);
+  } else {
+    ::operator delete(data_, alignmentOf(bytes_));
+  }
+}
 
 AlignedBuffer BlockPool::take(int64_t bytes) {
   size_t best = blocks_.size();

@@ -14,6 +14,8 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(int64_t bytes);
+  // Zeros; of a large buffer the system gives memory only where it is touched.
+  static AlignedBuffer zeroed(int64_t bytes);
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept { swap(other); }
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
@@ -27,10 +29,12 @@ class AlignedBuffer {
  private:
   void swap(AlignedBuffer& other) noexcept {
     std::swap(data_, other.data_);
+    std::swap(cleared_, other.cleared_);
     std::swap(bytes_, other.bytes_);
   }
 
   void* data_ = nullptr;
+  void* cleared_ = nullptr;  // what calloc gave, where the buffer is inside of that
   int64_t bytes_ = 0;
 };
 

@@ -202,7 +202,7 @@ class Loader {
       readInt(number, node, signature.ints[static_cast<size_t>(i)]);
     for (int64_t i = 0; i < floats; ++i)
       readFloat(number, node, signature.floats[static_cast<size_t>(i)]);
-    node.writesState = signature.outputs[0].type == OperandType::kState;
+    node.writesState = isWritten(signature.outputs[0]);
     const NodeView view = {number,
                            node.kernel->name,
                            &signature,
@@ -219,6 +219,10 @@ class Loader {
     if (found == static_cast<int64_t>(expected)) return;
     throw Error(ErrorCode::kArgument, "node %" PRId64 " (%s): expected %zu %s, found %" PRId64,
                 number, node.kernel->name, expected, what, found);
+  }
+
+  static bool isWritten(const OperandPattern& pattern) {
+    return pattern.type == OperandType::kState || pattern.type == OperandType::kPages;
   }
 
   Tensor readOperand(int64_t number, const Node& node, const OperandPattern& pattern,
@@ -244,16 +248,20 @@ class Loader {
     if (isIndex && value.kind != ValueKind::kInput) {
       wrong(ErrorCode::kArgument, "an input of the run, so that its values can be checked", kind);
     }
-    if ((isPacked || pattern.type == OperandType::kState) && !isState) {
+    if ((isPacked || isWritten(pattern)) && !isState) {
       wrong(ErrorCode::kArgument, "a state", kind);
     }
-    if (isOutput && pattern.type != OperandType::kState && value.kind != ValueKind::kArena &&
+    if (isOutput && !isWritten(pattern) && value.kind != ValueKind::kArena &&
         value.kind != ValueKind::kOutput) {
       wrong(ErrorCode::kArgument, "an arena value or an output", kind);
     }
     const char* dtype = kDTypeNames[static_cast<int>(value.dtype)];
     if (isIndex) {
       if (value.dtype != DType::kInt32) wrong(ErrorCode::kShape, "int32", dtype);
+    } else if (pattern.type == OperandType::kPages) {
+      if (value.dtype == DType::kInt32 || value.dtype == DType::kFloat16) {
+        wrong(ErrorCode::kShape, "float32, bfloat16 or int8", dtype);
+      }
     } else if (isPacked || pattern.type == OperandType::kAnyFloat) {
       if (value.dtype == DType::kInt32) wrong(ErrorCode::kShape, "floats or int8", dtype);
     } else if (pattern.type == OperandType::kInt8) {

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "error.h"
+#include "expert_checks.h"
+#include "paged_checks.h"
 #include "signature_checks.h"
 
 namespace heddle {
@@ -15,6 +17,8 @@ namespace {
 #define RELATIVE "relativeKeys? f32[B,D], relativeQueries? f32[B,D], buckets? index<B>[W]"
 
 constexpr IntRange kActivation = {"activation", 0, 7};
+constexpr IntRange kPageHeads = {"G", 1, 1 << 20};
+constexpr IntRange kChosen = {"k", 1, 1 << 10};
 constexpr int64_t kAnyLimit = int64_t{1} << 31;
 
 struct Line {
@@ -52,7 +56,8 @@ const Line kLines[] = {
   {"relativeBias", "table f32[B,H] -> f32[H,W]",
    {{"bidirectional", 0, 1}, {"maxDistance", 1, 1 << 24}}, {}, false, checkRelativeBias},
   {"layerNorm", "x f32[R,C], gamma? f32[C], beta? f32[C] -> f32[R,C]", {}, {"epsilon"}},
-  {"rmsNorm", "x f32[R,C], gamma? f32[C] -> f32[R,C]", {}, {"epsilon", "offset"}},
+  {"rmsNorm", "x f32[R,C], gamma? f32[G] -> f32[R,C]", {{"groups", 1, 1 << 20}}, {"epsilon", "offset"},
+   false, checkRmsNorm},
   {"activation", "x f32[*] -> f32[*]", {kActivation}, {}, true},
   {"add", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
   {"multiply", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
@@ -67,11 +72,35 @@ const Line kLines[] = {
   {"linearInt8", "x i8[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
    {kActivation}, {}, false, checkLinearInt8},
   {"rope", "x f32[R,C], positions " POSITIONS "[R], fine f32[F,A], coarse f32[G,A] -> f32[R,C]",
-   {{"H", 1, 1 << 20}}, {}, false, checkRope, checkRopeRun},
+   {{"H", 1, 1 << 20}, {"variants", 1, 1 << 10}}, {}, false, checkRope, checkRopeRun},
   {"unfold", "x f32[R,C], positions " POSITIONS "[R], segments offsets<R>[S+1] -> f32[R,O]",
    {{"W", 1, 1 << 20}}, {}, false, checkUnfold},
   {"multiplyAdd", "x f32[*] -> f32[*]", {{"steps", 0, kAnyLimit}}, {}},
   {"sumRows", "x f32[R,C] -> f32[R]", {}, {}},
+  {"columns", "x f32[R,C] -> f32[R,O]",
+   {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
+   {}, false, checkColumns},
+  {"appendPages", "source f32[R,C], slots " POSITIONS "[R] -> pages[N,D]",
+   {kPageHeads, {"transposed", 0, 1}}, {}, false, checkAppendPages, checkAppendPagesRun},
+  {"copyPages", "from " POSITIONS "[M], to " POSITIONS "[M] -> pages[N,D]",
+   {kPageHeads}, {}, false, checkCopyPages, checkCopyPagesRun},
+  {"readPages", "pages any[N,D], slots " POSITIONS "[R] -> f32[R,C]",
+   {kPageHeads, {"transposed", 0, 1}}, {}, false, checkReadPages, checkReadPagesRun},
+  {"pagedAttention",
+   "q f32[R,Q], keys any[N,D], values any[N,E], segments offsets<R>[S+1], lengths " POSITIONS "[S], "
+   "tableOffsets offsets<B>[S+1], tables " POSITIONS "[B], partOffsets offsets<P>[R+1], bias? f32[?] "
+   "-> f32[P,O]",
+   {{"H", 1, 1 << 20}, kPageHeads, {"left", -1, kAnyLimit}}, {"scale", "softCap"}, false,
+   checkPagedAttention, checkPagedAttentionRun},
+  {"joinParts", "parts f32[P,O], partOffsets offsets<P>[R+1] -> f32[R,C]",
+   {{"H", 1, 1 << 20}}, {}, false, checkJoinParts},
+  {"routeExperts", "logits f32[R,E] -> f32[R,Q]",
+   {kChosen, {"normalised", 0, 1}}, {}, false, checkRouteExperts, checkRouteExpertsRun},
+  {"linearExperts", "x f32[R,X], routing f32[R,Q], weight packed[N,K] -> f32[R,C]",
+   {{"E", 1, 1 << 20}, kChosen, {"gather", 0, 1}, {"roundInputs", 0, 1}}, {}, false,
+   checkLinearExperts},
+  {"joinExperts", "y f32[R,Y], routing f32[R,Q] -> f32[R,C]",
+   {kChosen}, {}, false, checkJoinExperts},
 };
 // clang-format on
 
@@ -111,6 +140,8 @@ class Parser {
       pattern.type = OperandType::kOffsets;
     else if (type == "state")
       pattern.type = OperandType::kState;
+    else if (type == "pages")
+      pattern.type = OperandType::kPages;
     else
       fail();
     if (accept('<')) {

@@ -14,6 +14,7 @@
 //   index<V>      int32 of the run's input, each 0 ≤ value < V; V is a letter or a number
 //   offsets<R>    int32 of the run's input, from 0 to R, never decreasing
 //   state         (output only) float32, a state that the node writes
+//   pages         (output only) the same of float32, bfloat16 or int8
 #pragma once
 
 #include <stdint.h>
@@ -25,7 +26,7 @@
 
 namespace heddle {
 
-enum class OperandType { kFloat32, kAnyFloat, kInt8, kPacked, kIndex, kOffsets, kState };
+enum class OperandType { kFloat32, kAnyFloat, kInt8, kPacked, kIndex, kOffsets, kState, kPages };
 
 struct DimPattern {
   int letter;  // 0 … 25

@@ -59,8 +59,26 @@ export class CheckpointSource implements ParameterSource {
       const where = `${range.path}: ${name}`;
       throw mismatch('ERR_SHAPE', where, `[${expected.join(', ')}]`, `[${range.dims.join(', ')}]`);
     }
+    const dtype = this.dtypeFor(range, role);
+    if (stored?.transposed) {
+      return new State(name, shape, dtype, { kind: 'file', range, transposed: true });
+    }
     const part = stored ? partOf(range, shape, stored.offset) : range;
-    return new State(name, shape, this.dtypeFor(range, role), { kind: 'file', range: part });
+    return new State(name, shape, dtype, { kind: 'file', range: part });
+  }
+
+  stack(names: readonly string[], shape: readonly [number, number]): State {
+    const states = names.map((name) => this.create(name, shape, 'linear'));
+    const ranges = states.flatMap(({ source }) => (source.kind === 'file' ? source.range : []));
+    const whole = [names.length * shape[0], shape[1]];
+    const [first] = ranges;
+    if (first === undefined || ranges.length < names.length) {
+      return new State(names[0], whole, 'float32', { kind: 'zeros' }); // `checkComplete` names what is missing
+    }
+    // Products with the matrices of experts are of floats: int8 leaves them as they are stored.
+    const dtype = this.dtypeFor(first, 'linear');
+    const kept = dtype === 'int8' ? storedAs(first) : dtype;
+    return new State(names[0], whole, kept, { kind: 'files', ranges });
   }
 
   /** Tensors that no parameter was made of so far, in the order of the file. */
@@ -88,9 +106,7 @@ export class CheckpointSource implements ParameterSource {
 
   private dtypeFor(range: FileRange, role: ParameterRole): NativeDType {
     if (role === 'vector') return 'float32';
-    if (this.options.dtype) return this.options.dtype;
-    if (range.dtype === 'F16') return 'float16';
-    return range.dtype === 'BF16' ? 'bfloat16' : 'float32';
+    return this.options.dtype ?? storedAs(range);
   }
 
   /** The name under which the checkpoint has a tensor. */
@@ -105,6 +121,12 @@ export class CheckpointSource implements ParameterSource {
     ]);
     return spellings.find((spelling) => this.tensors.has(spelling));
   }
+}
+
+/** The dtype that holds a tensor as its file does. */
+function storedAs({ dtype }: FileRange): 'float32' | 'float16' | 'bfloat16' {
+  if (dtype === 'F16') return 'float16';
+  return dtype === 'BF16' ? 'bfloat16' : 'float32';
 }
 
 /** The elements of a tensor from `offset` on, in the shape given. */

@@ -1,10 +1,11 @@
 import { type ErrorCode, HeddleError } from '../errors.js';
-import type { NativeAddon, NativeForm, NativeState } from '../native.js';
+import type { FileRange, NativeAddon, NativeForm, NativeState } from '../native.js';
 import type { Backend, BackendPlan, RunOptions } from './backend.js';
 import { encode } from './encode.js';
 import { fuse } from './fuse.js';
 import type { RunProfile } from './profile.js';
 import type { Program } from './program.js';
+import { elementCount } from './shape.js';
 import type { State } from './state.js';
 
 /** The engine of native/: fuses, lowers and encodes programs, and keeps states in native memory. */
@@ -22,13 +23,44 @@ export class NativeBackend implements Backend {
     if (state.copyOn(this)) return;
     const { source, dtype, shape } = state;
     const copy =
-      source.kind === 'file'
-        ? await typed(() => this.addon.loadState(source.range, dtype, form))
-        : typedNow(() =>
-            this.addon.createState(dtype, [...shape], source.kind === 'data' ? source.data : null),
-          );
+      source.kind === 'files'
+        ? await this.loadStacked(state, source.ranges)
+        : source.kind === 'file'
+          ? await typed(() =>
+              this.addon.loadState(
+                source.range,
+                dtype,
+                source.transposed ? 'packedTransposed' : form,
+              ),
+            )
+          : typedNow(() =>
+              this.addon.createState(
+                dtype,
+                [...shape],
+                source.kind === 'data' ? source.data : null,
+              ),
+            );
     if (state.copyOn(this)) copy.release();
     else state.keepCopy(this, copy);
+  }
+
+  /** Joins what several ranges hold; each is read by itself, as it will lie in memory. */
+  private async loadStacked(
+    { dtype, shape }: State,
+    ranges: readonly FileRange[],
+  ): Promise<NativeState> {
+    const count = elementCount(shape);
+    const half = dtype === 'float16' || dtype === 'bfloat16';
+    const all = half ? new Uint16Array(count) : new Float32Array(count);
+    let at = 0;
+    for (const range of ranges) {
+      const part = await typed(() => this.addon.loadState(range, dtype, 'plain'));
+      const contents = typedNow(() => part.read());
+      part.release();
+      all.set(contents, at);
+      at += contents.length;
+    }
+    return typedNow(() => this.addon.createState(dtype, [...shape], all));
   }
 
   async read(state: State): Promise<Float32Array | Int32Array | Uint16Array> {

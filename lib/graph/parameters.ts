@@ -22,6 +22,8 @@ export interface StoredAs {
   readonly shape: readonly number[];
   /** Of the parameter's first element, counted in elements. */
   readonly offset: number;
+  /** Whether a matrix [n, k] is stored as [k, n], all of it: only for the weight of `linear`. */
+  readonly transposed?: boolean;
 }
 
 /** Where parameters come from: a checkpoint's tensors by name, or random numbers. */
@@ -35,6 +37,8 @@ export interface ParameterSource {
     init: Initialization,
     stored?: StoredAs,
   ): State;
+  /** Matrices [n, k] one after the other, as [names·n, k]: the weights of experts. Left out: the source has none. */
+  stack?(names: readonly string[], shape: readonly [number, number], init: Initialization): State;
 }
 
 export interface LoadOptions {
@@ -75,6 +79,23 @@ export class Parameters {
         `${name}: expected [${shape.join(', ')}], found [${entry.state.shape.join(', ')}]`,
         { where: name },
       );
+    }
+    return stateTensor(entry.state);
+  }
+
+  /** Matrices [n, k] of several names as one, [names·n, k], for `linearExperts`. */
+  stacked(
+    names: readonly string[],
+    shape: readonly [number, number],
+    init: Initialization,
+  ): Tensor {
+    const key = `${names[0]} and ${names.length - 1} more`;
+    let entry = this.states.get(key);
+    if (!entry) {
+      const state = this.source.stack?.(names, shape, init);
+      if (!state) throw new HeddleError('ERR_NOT_FOUND', `${key}: there are no such tensors`);
+      entry = { state, role: 'linear' };
+      this.states.set(key, entry);
     }
     return stateTensor(entry.state);
   }

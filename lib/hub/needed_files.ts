@@ -85,8 +85,14 @@ export async function neededFiles(
   return { ...files, isUsable: weights.folders > 0 && weights.missingShards === 0 };
 }
 
-const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
-const modelFiles = ['config.json', ...tokenizerFiles];
+const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+  'chat_template.json',
+];
+const modelFiles = ['config.json', 'generation_config.json', ...tokenizerFiles];
 
 /** What a tokenizer is made from where there is no tokenizer.json; see lib/text/vocabulary_files.ts. */
 const vocabularyFiles = [

@@ -18,6 +18,7 @@ export {
 } from './feed_forward.js';
 export { Layer } from './layer.js';
 export { Linear } from './linear.js';
+export { MixtureOfExperts, type MixtureOfExpertsOptions } from './mixture_of_experts.js';
 export { LayerNorm, RmsNorm } from './norm.js';
 export { LearnedPositions, SinusoidalPositions } from './positional_encoding.js';
 export { RotaryPositions, type RotaryPositionsOptions, rotaryFrequencies } from './rotary.js';

@@ -12,6 +12,11 @@ export class RandomSource implements ParameterSource {
     return true;
   }
 
+  stack(names: readonly string[], shape: readonly [number, number], init: Initialization): State {
+    const name = names[0] ?? '';
+    return this.create(name, [names.length * shape[0], shape[1]], 'linear', init);
+  }
+
   create(
     name: string,
     shape: readonly number[],

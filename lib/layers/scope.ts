@@ -50,6 +50,19 @@ export class Scope {
     return this.parameters.get(this.nameOf(name), shape, role, init, stored);
   }
 
+  /** Matrices of one shape that the checkpoint has under names of their own, as one, one after the other. */
+  stacked(
+    names: readonly string[],
+    shape: readonly [number, number],
+    init: Initialization,
+  ): Tensor {
+    return this.parameters.stacked(
+      names.map((name) => this.nameOf(name)),
+      shape,
+      init,
+    );
+  }
+
   /** A constant table beside the parameters; see `Parameters.buffer`. */
   buffer(name: string, shape: readonly number[], data: Float32Array): Tensor {
     return this.parameters.buffer(this.nameOf(name), shape, data);

@@ -10,7 +10,7 @@ import { quantizeRows } from './quantize.js';
 
 /** `bfloat16`: x is rounded to bfloat16 before it is multiplied. Sums are float32 in both. */
 export type Compute = (typeof computes)[number];
-const computes = ['float32', 'bfloat16'] as const;
+export const computes = ['float32', 'bfloat16'] as const;
 
 type LinearAttributes = { activation: Activation; compute: Compute };
 

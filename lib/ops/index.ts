@@ -11,10 +11,27 @@ export {
 export { attention, attentionWeights } from './attention.js';
 export type { AttentionBias, AttentionOptions } from './attention_scores.js';
 export { multiplyAdd, sumRows } from './ceiling.js';
+export { type ColumnBlocks, columns } from './columns.js';
 export { add, multiply, scale } from './elementwise.js';
 export { embedding } from './embedding.js';
 export { type Compute, linear, matmul } from './gemm.js';
+export {
+  appendPages,
+  type CacheDType,
+  cacheDTypes,
+  copyPages,
+  type PageKind,
+  pagePositions,
+  readPages,
+} from './kv_pages.js';
+export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
+export {
+  type PagedAttentionOptions,
+  type PagedSegments,
+  pagedAttention,
+  partPositions,
+} from './paged_attention.js';
 export { l2Normalize, type Pooling, pool } from './pool.js';
 export { relativeBias } from './position_bias.js';
 export { quantizeRows } from './quantize.js';

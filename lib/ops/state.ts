@@ -1,5 +1,5 @@
 import { HeddleError, mismatch } from '../errors.js';
-import { bytesOf, registerOp } from '../graph/rules.js';
+import { bytesOf, registerOp, ruleOf } from '../graph/rules.js';
 import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { dims, expectFloat32, expectInt32, float32 } from './operands.js';
 
@@ -44,10 +44,11 @@ const appendRule = registerOp<Record<string, never>>({
   cost: ([, source]) => ({ flops: 0, bytes: 2 * bytesOf(source) }),
 });
 
-function checkState(state: Tensor, op: string): void {
+/** Throws ERR_ARGUMENT unless `state` is one, or what a write made of one. */
+export function checkState(state: Tensor, op: string): void {
   expectTensor(state, `${op}: state`);
   const { source } = state;
-  const isWrite = source.kind === 'op' && (source.op === 'assign' || source.op === 'append');
+  const isWrite = source.kind === 'op' && ruleOf(source.op).writes !== undefined;
   if (source.kind !== 'state' && !isWrite) {
     throw new HeddleError(
       'ERR_ARGUMENT',

@@ -10,4 +10,5 @@ export const defaultModels: Readonly<Record<Task, string>> = {
   'token-classification': 'Davlan/bert-base-multilingual-cased-ner-hrl',
   'question-answering': 'distilbert/distilbert-base-cased-distilled-squad',
   'zero-shot-classification': 'typeform/distilbert-base-uncased-mnli',
+  'text-generation': 'Qwen/Qwen3-0.6B',
 };

@@ -1,6 +1,7 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { checkUnchanged, openCheckpoint } from '../checkpoints/checkpoint.js';
-import { readConfig } from '../checkpoints/config.js';
+import { type Config, readConfig } from '../checkpoints/config.js';
+import { readJsonObjectIfThere } from '../checkpoints/json_file.js';
 import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import {
   type PoolingMode,
@@ -12,8 +13,12 @@ import { defaultBackend } from '../graph/default_backend.js';
 import { checkOptions } from '../graph/options.js';
 import { Parameters } from '../graph/parameters.js';
 import { Scope } from '../layers/scope.js';
+import { Decoder } from '../models/decoder.js';
 import { architectureOf } from '../models/registry.js';
 import type { Pooling } from '../ops/index.js';
+import { ChatTemplates } from '../text/chat_templates.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import { DecoderModel } from './decoder_model.js';
 import type { EmbeddingDefaults } from './embed.js';
 import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
 import { loadStatic } from './load_static.js';
@@ -34,6 +39,7 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
     'cacheDir',
     'localFilesOnly',
     'maxWaitMs',
+    'cache',
     'signal',
     'onProgress',
   ]);
@@ -116,11 +122,40 @@ export async function loadEncoder(
       activation: description.activation,
       unusedTensors: weights.unused,
     };
+    if (encoder instanceof Decoder) {
+      const generation = await readGeneration(folder, config);
+      const chatTemplates = tokenizer && (await readTemplates(folder, tokenizer.tokenizer));
+      return new DecoderModel({
+        ...parts,
+        encoder,
+        cache: options.cache,
+        generation,
+        chatTemplates,
+      });
+    }
     return new EncoderModel(parts);
   } catch (error) {
     parameters.dispose();
     throw error;
   }
+}
+
+/** What generation_config.json says, or where there is none config.json, which also has the end of texts where that has not. */
+async function readGeneration(
+  folder: string,
+  config: Config,
+): Promise<{ fields: Readonly<Record<string, unknown>>; file: string }> {
+  const file = join(folder, 'generation_config.json');
+  const fields = await readJsonObjectIfThere(file);
+  if (fields === undefined) return { fields: config.fields, file: config.file };
+  return { fields: { eos_token_id: config.fields.eos_token_id, ...fields }, file };
+}
+
+/** Templates know special tokens by the names of tokenizer_config.json. */
+async function readTemplates(folder: string, tokenizer: Tokenizer): Promise<ChatTemplates> {
+  const { specialTokens } = tokenizer.settings;
+  const variables = Array.from(specialTokens, ([role, token]) => [`${role}_token`, token]);
+  return ChatTemplates.load(folder, Object.fromEntries(variables));
 }
 
 /** Lets errors about what a config says, which models throw without knowing the file, name it. */

@@ -1,5 +1,6 @@
 import type { WeightDType } from '../checkpoints/parameter_source.js';
 import type { FilesProgress } from '../hub/progress.js';
+import type { CacheOptions } from '../models/paged_engine.js';
 
 export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'int8'];
 
@@ -21,6 +22,8 @@ export interface LoadOptions {
    * this model; default 2. Calls that find it idle never wait.
    */
   maxWaitMs?: number;
+  /** The cache of a language model's keys and values. */
+  cache?: CacheOptions;
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
 }

@@ -1,4 +1,5 @@
 import { HeddleError, mismatch } from '../errors.js';
+import type { GenerateOptions } from '../generation/options.js';
 import type { Backend } from '../graph/backend.js';
 import { describeValue } from '../graph/options.js';
 import type { Parameters } from '../graph/parameters.js';
@@ -11,9 +12,11 @@ import type { AsyncTokenizer, TextInput } from '../text/async_tokenizer.js';
 import type { CompactEncoding } from '../text/encoding.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { type EmbeddingDefaults, type EmbedOptions, embed } from './embed.js';
+import type { Prompt } from './prompt.js';
 import { documentPrompts, promptFor, queryPrompts } from './prompted_texts.js';
 import { RequestBatches, type TextGraph } from './request_batches.js';
 import { type Ranked, type RerankOptions, rerank } from './rerank.js';
+import type { GeneratedToken, Generation } from './text_generator.js';
 import { chunkTokens, runTexts, type TextRunOptions } from './text_runs.js';
 import type { Precision, Vectors } from './vector_precision.js';
 
@@ -21,7 +24,7 @@ import type { Precision, Vectors } from './vector_precision.js';
 export interface Model {
   /** As config.json names it, such as `BertModel`. */
   readonly architecture: string;
-  readonly kind: 'encoder';
+  readonly kind: 'encoder' | 'decoder';
   readonly config: Readonly<Record<string, unknown>>;
   /** Absent when the source has none: everything but `embed` works on ids. */
   readonly tokenizer?: Tokenizer | undefined;
@@ -46,6 +49,17 @@ export interface Model {
     texts: string | readonly string[],
     options?: EmbedOptions<P>,
   ): Promise<Vectors<P>>;
+  /**
+   * Continues a prompt, or each of several; their texts are written together.
+   * @throws ERR_UNSUPPORTED for a model that writes no text; ERR_INPUT for ids that it does not have, and prompts that leave no
+   * position free; ERR_MEMORY where the cache is full and nothing may be evicted.
+   */
+  generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation[]>;
+  /** The tokens of one text as they are written. Leaving the loop early gives the memory back. */
+  stream(
+    prompt: Prompt,
+    options?: GenerateOptions,
+  ): AsyncGenerator<GeneratedToken, void, undefined>;
   /** `embed` with the checkpoint's prompt for queries (`query`), or with none where it has none. */
   encodeQuery<P extends Precision = 'float32'>(
     texts: string | readonly string[],
@@ -94,7 +108,7 @@ const defaultMaxWaitMs = 2;
 const batchTokens = 1024;
 
 export class EncoderModel implements Model {
-  readonly kind = 'encoder';
+  readonly kind: Model['kind'] = 'encoder';
   readonly architecture: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer | undefined;
@@ -105,7 +119,7 @@ export class EncoderModel implements Model {
   /** Calls that have not ended. */
   private calls = 0;
 
-  constructor(private readonly parts: EncoderParts) {
+  constructor(protected readonly parts: EncoderParts) {
     this.architecture = parts.architecture;
     this.config = parts.config;
     this.tokenizer = parts.tokenizer?.tokenizer;
@@ -157,6 +171,23 @@ export class EncoderModel implements Model {
       const parts = { tokenizer, batches: this.batches, defaults, hiddenSize, positions };
       return embed<P>(parts, texts, options);
     });
+  }
+
+  async generate(_prompt: unknown, _options?: unknown): Promise<Generation[]> {
+    throw this.writesNoText();
+  }
+
+  // biome-ignore lint/correctness/useYield: it only throws, when the first token is asked for.
+  async *stream(
+    _prompt: unknown,
+    _options?: unknown,
+  ): AsyncGenerator<GeneratedToken, void, undefined> {
+    throw this.writesNoText();
+  }
+
+  private writesNoText(): HeddleError {
+    const message = `the model ${this.architecture} reads texts and writes none`;
+    return new HeddleError('ERR_UNSUPPORTED', message, { found: this.architecture });
   }
 
   async encodeQuery<P extends Precision = 'float32'>(
@@ -241,7 +272,7 @@ export class EncoderModel implements Model {
   }
 
   /** Counts a call, which keeps the memory until it ends. */
-  private async use<T>(body: () => Promise<T>): Promise<T> {
+  protected async use<T>(body: () => Promise<T>): Promise<T> {
     if (this.disposed) {
       throw new HeddleError('ERR_DISPOSED', `the model ${this.architecture} was disposed`);
     }
@@ -255,7 +286,7 @@ export class EncoderModel implements Model {
   }
 
   /** Runs that nobody waits for any more may still be ending. */
-  private release(): void {
+  protected release(): void {
     this.batches.onIdle(() => {
       this.runner.dispose();
       this.parts.tokenizer?.dispose();
@@ -263,7 +294,7 @@ export class EncoderModel implements Model {
     });
   }
 
-  private tokenizerFor(what: string): AsyncTokenizer {
+  protected tokenizerFor(what: string): AsyncTokenizer {
     const { tokenizer } = this.parts;
     if (tokenizer) return tokenizer;
     throw new HeddleError(

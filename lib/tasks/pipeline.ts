@@ -13,6 +13,7 @@ import { loadOptionsOf, type PretrainedOptions } from './pretrained_options.js';
 import { type PretrainedTokenizer, pretrainedTokenizer } from './pretrained_tokenizer.js';
 import { type QuestionAnsweringCall, questionAnswering } from './question_answering.js';
 import { type TextClassificationCall, textClassification } from './text_classification.js';
+import { type TextGenerationCall, textGeneration } from './text_generation.js';
 import { type TokenClassificationCall, tokenClassification } from './token_classification.js';
 import { type ZeroShotCall, zeroShotClassification } from './zero_shot_classification.js';
 
@@ -24,6 +25,7 @@ export interface PipelineCalls {
   'token-classification': TokenClassificationCall;
   'question-answering': QuestionAnsweringCall;
   'zero-shot-classification': ZeroShotCall;
+  'text-generation': TextGenerationCall;
 }
 
 const aliases = {
@@ -45,6 +47,7 @@ const makers: {
   'token-classification': tokenClassification,
   'question-answering': questionAnswering,
   'zero-shot-classification': zeroShotClassification,
+  'text-generation': textGeneration,
 };
 
 export const tasks = Object.keys(makers) as readonly Task[];

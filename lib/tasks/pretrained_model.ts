@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.js';
+import type { GenerateOptions } from '../generation/options.js';
 import { checkOptions, describeValue } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 import type { ChoiceInputs } from '../models/choice_inputs.js';
@@ -7,8 +8,10 @@ import { callable } from './callable.js';
 import type { EmbedOptions } from './embed.js';
 import type { EncoderModel, Model } from './model.js';
 import type { PretrainedTokenizer } from './pretrained_tokenizer.js';
+import type { Prompt } from './prompt.js';
 import type { Ranked, RerankOptions } from './rerank.js';
 import { ResultTensor, type Tensor } from './result_tensor.js';
+import type { GeneratedToken, Generation } from './text_generator.js';
 import type { Precision, Vectors } from './vector_precision.js';
 
 type Ids = Tensor | readonly (number | bigint)[] | readonly Ids[];
@@ -77,8 +80,6 @@ export function pretrainedModel(
 }
 
 class CallableModel implements Model {
-  readonly kind = 'encoder';
-
   constructor(
     private readonly core: EncoderModel,
     private readonly outputs: readonly string[],
@@ -121,6 +122,10 @@ class CallableModel implements Model {
 
   get architecture(): string {
     return this.core.architecture;
+  }
+
+  get kind(): Model['kind'] {
+    return this.core.kind;
   }
 
   get config(): Readonly<Record<string, unknown>> {
@@ -173,6 +178,17 @@ class CallableModel implements Model {
     options?: EmbedOptions<P>,
   ): Promise<Vectors<P>> {
     return this.core.encodeDocument<P>(texts, options);
+  }
+
+  generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation[]> {
+    return this.core.generate(prompt, options);
+  }
+
+  stream(
+    prompt: Prompt,
+    options?: GenerateOptions,
+  ): AsyncGenerator<GeneratedToken, void, undefined> {
+    return this.core.stream(prompt, options);
   }
 
   rerank(query: string, documents: readonly string[], options?: RerankOptions): Promise<Ranked[]> {

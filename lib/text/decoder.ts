@@ -16,7 +16,7 @@ import {
 } from './tokenizer_json.js';
 
 /** One step, from the pieces of a text to its pieces; the text is what they are joined together. */
-type Step = (pieces: string[]) => string[];
+export type Step = (pieces: string[]) => string[];
 
 /** @throws ERR_UNSUPPORTED for a type that is not here; ERR_FORMAT for a malformed one. */
 export function createDecoder(
@@ -36,7 +36,8 @@ const packaged: Readonly<Record<string, keyof typeof decoders>> = {
   Replace: 'ReplaceDecoder',
 };
 
-function createStep(config: JsonObject, where: string): Step {
+/** One decoder of a tokenizer.json. */
+export function createStep(config: JsonObject, where: string): Step {
   const type = typeOf(config, where);
   const name = Object.hasOwn(packaged, type) ? packaged[type] : undefined;
   if (name) {
@@ -92,7 +93,7 @@ const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 const text = (bytes: number[]): string => lossy.decode(Uint8Array.from(bytes));
 
 /** A token with a character that stands for no byte is text. */
-function bytesOf(tokens: readonly string[]): number[] {
+export function bytesOf(tokens: readonly string[]): number[] {
   const bytes: number[] = [];
   for (const token of tokens) {
     const own = Array.from(token, byteOf);

@@ -1,5 +1,6 @@
 import { mismatch } from '../errors.js';
 import { type AddedToken, readAddedTokens } from './added_tokens.js';
+import { createStages, type Stage } from './decode_stages.js';
 import { createDecoder } from './decoder.js';
 import {
   type CompactEncoding,
@@ -8,6 +9,8 @@ import {
   fromCompact,
 } from './encoding.js';
 import { EncodingPipeline } from './encoding_pipeline.js';
+import { GeneratedText } from './generated_text.js';
+import { IncrementalDecoder } from './incremental_decoder.js';
 import { createPostProcessor, type PostProcessor, specialCount } from './post_processor.js';
 import { readTokenizerFiles, type SpecialIds, type TokenizerSettings } from './tokenizer_files.js';
 import { describe, type JsonObject, objectOrNull, own } from './tokenizer_json.js';
@@ -35,6 +38,7 @@ export class Tokenizer {
   private readonly specials = new Set<string>();
   /** The text of tokens as the vocabulary spells them. */
   readonly joinTokens: (tokens: string[]) => string;
+  private readonly createStages: () => Stage[];
 
   /**
    * @param json a parsed tokenizer.json.
@@ -54,6 +58,7 @@ export class Tokenizer {
     this.subwordPrefix = typeof prefix === 'string' && prefix !== '' ? prefix : undefined;
     this.postProcessor = createPostProcessor(part('post_processor'), `${path}: post_processor`);
     this.joinTokens = createDecoder(part('decoder'), `${path}: decoder`);
+    this.createStages = createStages(part('decoder'), `${path}: decoder`);
     const addedTokens = readAddedTokens(own(json, 'added_tokens'), `${path}: added_tokens`);
     const parts = {
       normalizer: part('normalizer'),
@@ -204,13 +209,36 @@ export class Tokenizer {
     const { skipSpecialTokens = false } = options;
     const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
-      const token = this.tokens[ids[i]!];
-      if (token === undefined) {
-        throw mismatch('ERR_INPUT', `decode: ids[${i}]`, `a token's id`, describe(ids[i]));
-      }
-      if (!(skipSpecialTokens && this.specials.has(token))) tokens.push(token);
+      const token = this.tokenToShow(ids[i]!, skipSpecialTokens, `ids[${i}]`);
+      if (token !== undefined) tokens.push(token);
     }
     return this.joinTokens(tokens);
+  }
+
+  /** `decode` for ids that come one by one. */
+  decodeIncrementally(options: { skipSpecialTokens?: boolean } = {}): IncrementalDecoder {
+    const { skipSpecialTokens = false } = options;
+    let index = 0;
+    const tokenOf = (id: number): string | undefined =>
+      this.tokenToShow(id, skipSpecialTokens, `ids[${index++}]`);
+    return new IncrementalDecoder(tokenOf, this.createStages());
+  }
+
+  /** `decodeIncrementally` up to the first of some strings. */
+  decodeUntil(
+    stops: readonly string[],
+    options: { skipSpecialTokens?: boolean } = {},
+  ): GeneratedText {
+    return new GeneratedText(this.decodeIncrementally(options), stops);
+  }
+
+  /** Undefined for a special token that is skipped. @throws ERR_INPUT for an id that is no token. */
+  private tokenToShow(id: number, skipsSpecial: boolean, where: string): string | undefined {
+    const token = this.tokens[id];
+    if (token === undefined) {
+      throw mismatch('ERR_INPUT', `decode: ${where}`, `a token's id`, describe(id));
+    }
+    return skipsSpecial && this.specials.has(token) ? undefined : token;
   }
 }
 

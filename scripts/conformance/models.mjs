@@ -42,6 +42,8 @@ async function* runVariant(load, folder, family, variant) {
     const result = { family, variant, architecture, name: testCase.name };
     if (testCase.kind === 'skipped') continue;
     if (failure !== undefined) yield { ...result, error: failure };
+    else if (testCase.kind === 'generate')
+      yield { ...result, ...(await runGenerate(model, testCase)) };
     else if (testCase.kind !== 'forward')
       yield { ...result, error: `no way to run a case of kind '${testCase.kind}'` };
     else yield { ...result, ...(await runForward(model, testCase, expected, tolerance)) };
@@ -73,6 +75,31 @@ async function runForward(model, { name, inputs, outputs, compare_where }, expec
     }
     const difference = firstDifference(data, golden, mask, tolerance);
     if (difference !== undefined) return { error: `${output}: ${difference}` };
+  }
+  return {};
+}
+
+/** Sequences as Hugging Face returns them: prompt and padding before, padding after those that ended early. */
+async function runGenerate(model, { inputs, generate, sequences }) {
+  const { pad_token_id: pad, do_sample: _, ...options } = generate;
+  const { input_ids: ids, attention_mask: mask } = inputs;
+  const prompts = ids.map((row, i) => ({
+    inputIds: row.filter((_, column) => mask?.[i][column] !== 0),
+  }));
+  const named = Object.entries(options).map(([name, value]) => [camelCase(name), value]);
+  let generations;
+  try {
+    generations = await model.generate(prompts, Object.fromEntries(named));
+  } catch (error) {
+    return { error: error.message };
+  }
+  const width = sequences[0].length;
+  for (const [i, { ids: made }] of generations.entries()) {
+    const row = [...ids[i], ...made];
+    const actual = [...row, ...new Array(Math.max(0, width - row.length)).fill(pad)];
+    if (String(actual) !== String(sequences[i])) {
+      return { error: `sequence ${i}: expected ${sequences[i]}, found ${actual}` };
+    }
   }
   return {};
 }

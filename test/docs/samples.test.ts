@@ -26,8 +26,8 @@ async function runSample(code: string): Promise<Finished> {
 }
 
 describe('samples', () => {
-  const samples = ['README.md', 'docs/api.md', 'docs/tasks.md'].flatMap((file) =>
-    samplesOf(file, read(file)),
+  const samples = ['README.md', 'docs/api.md', 'docs/tasks.md', 'docs/generation.md'].flatMap(
+    (file) => samplesOf(file, read(file)),
   );
 
   it('are found', () => {

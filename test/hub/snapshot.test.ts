@@ -47,6 +47,9 @@ describe('fetchSnapshot', () => {
     expect(readlinkSync(join(snapshot, '1_Pooling', 'config.json'))).toMatch(/^(\.\.\/){3}blobs\//);
     expect(listing(join(repository, 'blobs'))).toHaveLength(neededOfTiny.length);
     expect(listing(join(repository, '.no_exist', commit))).toEqual([
+      'chat_template.jinja',
+      'chat_template.json',
+      'generation_config.json',
       'special_tokens_map.json',
       'tokenizer_config.json',
     ]);

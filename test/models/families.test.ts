@@ -29,6 +29,17 @@ describe('architectures', () => {
     expect(architectureOf([], type).name).toBe(`${name}Model`);
   });
 
+  it.each([
+    ['gpt2', 'GPT2LMHeadModel', 'GPT2Model'],
+    ['gpt_neox', 'GPTNeoXForCausalLM', 'GPTNeoXModel'],
+    ['llama', 'LlamaForCausalLM', 'LlamaModel'],
+    ['gemma3_text', 'Gemma3ForCausalLM', 'Gemma3TextModel'],
+    ['qwen3_moe', 'Qwen3MoeForCausalLM', 'Qwen3MoeModel'],
+  ])('%s has a language model and the layers alone', (type, language, base) => {
+    expect(architectureOf([language], type).architecture.kind).toBe('decoder');
+    expect(architectureOf([], type).name).toBe(base);
+  });
+
   it.each(['constructor', '__proto__', 'BertFor', 'bertModel', 'ModernBertForPreTraining'])(
     'has no %s',
     (name) => {
@@ -68,6 +79,28 @@ const configs: [family: string, head: string, fields: object, code: string, mess
   ['deberta-v2', 'cls', { share_att_key: false }, 'ERR_NOT_FOUND', /pos_key_proj/],
   ['albert', 'base', { num_hidden_groups: 9 }, 'ERR_CONFIG', /num_hidden_groups.*found 9/],
   ['albert', 'base', { embedding_size: 5 }, 'ERR_SHAPE', /word_embeddings.*, 5\].*, 13\]/],
+  ['llama', '1', { num_key_value_heads: 4 }, 'ERR_CONFIG', /num_key_value_heads.*4 for/],
+  [
+    'llama',
+    '1',
+    { rope_parameters: { rope_type: 'axial' } },
+    'ERR_UNSUPPORTED',
+    /rope_type.*'axial'/,
+  ],
+  [
+    'phi3',
+    '2',
+    {
+      rope_scaling: { rope_type: 'longrope', short_factor: [1], long_factor: [1] },
+      rope_parameters: undefined,
+    },
+    'ERR_CONFIG',
+    /short_factor.*found 1/,
+  ],
+  ['gemma3_text', '1', { layer_types: ['full_attention'] }, 'ERR_CONFIG', /layer_types.*found 1/],
+  ['gemma3_text', '1', { use_bidirectional_attention: true }, 'ERR_UNSUPPORTED', /bidirectional/],
+  ['falcon', '2', { num_attention_heads: 5 }, 'ERR_CONFIG', /divisor of hidden_size/],
+  ['mixtral', '1', { num_local_experts: 99 }, 'ERR_SHAPE', /gate\.weight.*\[99, /],
   ['electra', 'mc', { summary_type: 'mean' }, 'ERR_UNSUPPORTED', /summary_type.*'mean'/],
 ];
 

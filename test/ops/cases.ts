@@ -245,7 +245,126 @@ const unfoldCases: OpCase[] = [1, 3, 5].map((size) => ({
   },
 }));
 
+const columnCases: OpCase[] = [
+  { first: 0, step: 9, size: 9, count: 1 },
+  { first: 3, step: 10, size: 4, count: 3 },
+  { first: 1, step: 1, size: 1, count: 29 },
+].map((blocks) => ({
+  op: 'columns',
+  name: `${blocks.count} blocks of ${blocks.size}`,
+  build: (r: Random) => ops.columns(r.tensor([7, 30]), blocks),
+}));
+
+const headNormCases: OpCase[] = [
+  [1, 3, 4],
+  [5, 9, 64],
+].map(([rows, heads, size]) => ({
+  op: 'rmsNorm',
+  name: `${heads} heads of ${size} in ${rows} rows`,
+  build: (r: Random) =>
+    ops.rmsNorm(r.tensor([rows, heads * size], 3), r.state([size]), 1e-6, 0, heads),
+}));
+
+const ropeVariantCases: OpCase[] = [2, 3].map((variants) => ({
+  op: 'rope',
+  name: `${variants} variants of the angles`,
+  build: (r: Random) => {
+    const positions = ints(Array.from({ length: 9 }, () => r.integer(16 * 10 * variants)));
+    const tables = { fine: r.tensor([16 * variants, 6]), coarse: r.tensor([10 * variants, 6]) };
+    return ops.rope(r.tensor([9, 14]), positions, { heads: 2, tables: { ...tables, variants } });
+  },
+}));
+
+/** Three sequences of 70, 600 and 3 positions, whose pages lie in no order; the last rows of each are queries. */
+const pagedCases: OpCase[] = (['float32', 'bfloat16', 'int8'] as const).flatMap((dtype) =>
+  [
+    { name: 'next tokens', rows: [1, 1, 1], split: true, softCap: 0 },
+    { name: 'prompts in a window', rows: [70, 9, 0], split: false, softCap: 3, window: 20 },
+    { name: 'by position', rows: [1, 3, 2], split: true, softCap: 0, biased: true },
+  ].map(({ name, rows, split, softCap, window, biased = false }) => ({
+    op: 'pagedAttention',
+    name: `${name}, ${dtype}`,
+    build: (r: Random) => {
+      const [heads, keyHeads, size] = [4, 2, 12];
+      const lengths = [70, 600, 3];
+      const pages = [2, 10, 1];
+      const tables = [5, 0, 12, 11, 10, 9, 8, 7, 6, 4, 3, 2, 1];
+      const slots = lengths.flatMap((length, s) =>
+        Array.from(
+          { length },
+          (_, i) => tables[sum(pages.slice(0, s)) + Math.floor(i / 64)] * 64 + (i % 64),
+        ),
+      );
+      const cache = (kind: 'keys' | 'values'): Tensor => {
+        const shape = [13 * keyHeads * 64, size];
+        const state = stateTensor(new State(kind, shape, dtype, { kind: 'zeros' }));
+        const source = r.tensor([slots.length, keyHeads * size]);
+        return ops.appendPages(state, source, ints(slots), { heads: keyHeads, kind });
+      };
+      const parts = lengths.flatMap((length, s) =>
+        new Array<number>(rows[s]).fill(split ? Math.ceil(length / 512) : 1),
+      );
+      const where = {
+        segments: ints(offsetsOf(rows)),
+        lengths: ints(lengths),
+        tableOffsets: ints(offsetsOf(pages)),
+        tables: ints(tables),
+        partOffsets: ints(offsetsOf(parts)),
+        parts: sum(parts),
+      };
+      const bias = biased ? r.tensor([heads, 1, 600]) : undefined;
+      const options = { heads, keyHeads, scale: 0.5, softCap, window, bias };
+      const q = r.tensor([sum(rows), heads * size]);
+      return ops.pagedAttention(q, cache('keys'), cache('values'), where, options);
+    },
+  })),
+);
+
+const mixtureCases: OpCase[] = (['float32', 'float16', 'bfloat16'] as const).flatMap((dtype) =>
+  [
+    { rows: 1, experts: 3, chosen: 1, width: 5, normalised: false },
+    { rows: 40, experts: 5, chosen: 2, width: 33, normalised: true },
+    { rows: 200, experts: 8, chosen: 3, width: 400, normalised: false },
+  ].flatMap(({ rows, experts, chosen, width, normalised }) => {
+    const name = `${chosen} of ${experts} for ${rows} rows, ${dtype}`;
+    const options = { experts, chosen };
+    const build = (r: Random): { y: Tensor; routing: Tensor } => {
+      const routing = ops.routeExperts(r.tensor([rows, experts], 3), { chosen, normalised });
+      const inner = ops.linearExperts(
+        r.tensor([rows, width]),
+        routing,
+        r.state([experts * 7, width], dtype),
+        { ...options, gather: true },
+      );
+      const weight = r.state([experts * 19, 7], dtype);
+      return {
+        y: ops.linearExperts(inner, routing, weight, { ...options, gather: false }),
+        routing,
+      };
+    };
+    const absolute = 1e-6 * width * 7;
+    return [
+      { op: 'routeExperts', name, build: (r: Random) => build(r).routing },
+      { op: 'linearExperts', name, build: (r: Random) => build(r).y, absolute },
+      {
+        op: 'joinExperts',
+        name,
+        absolute,
+        build: (r: Random) => {
+          const { y, routing } = build(r);
+          return ops.joinExperts(y, routing, { chosen });
+        },
+      },
+    ];
+  }),
+);
+
 export const opCases: readonly OpCase[] = [
+  ...mixtureCases,
+  ...pagedCases,
+  ...columnCases,
+  ...headNormCases,
+  ...ropeVariantCases,
   ...linearCases,
   ...quantizeCases,
   ...activationCases,

@@ -1,0 +1,38 @@
+/** What text generation needs of a language model, whatever is inside. */
+
+/** A text that is being read or written. Made by an engine, and used with that one alone. */
+export interface Sequence {
+  /** Ids given so far, those that a next step will compute first included. */
+  readonly ids: readonly number[];
+}
+
+/** One sequence's part in a step. */
+export interface StepItem {
+  readonly sequence: Sequence;
+  /** Ids that follow those given before; none only where some of these are not computed yet. */
+  readonly ids: readonly number[];
+  /** False where nobody wants the logits, as after a part of a prompt; then they are empty. */
+  readonly wantsLogits?: boolean;
+}
+
+export interface DecoderEngine {
+  readonly vocabSize: number;
+  /** The most ids of one sequence. */
+  readonly maxPositions: number;
+  /**
+   * Computes all items in one run of the engine. @returns logits of what follows each item's last id, float32 [vocabSize].
+   * A sequence's result does not depend on the others.
+   * @throws ERR_INPUT for ids outside the vocabulary and sequences that are too long; ERR_MEMORY where the cache is full;
+   * ERR_ARGUMENT for a sequence that is in another step, given twice or freed. Then nothing has changed.
+   */
+  step(
+    batch: readonly StepItem[],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<Float32Array[]>;
+  /** @param ids that the first step computes before its own. */
+  begin(ids?: readonly number[]): Sequence;
+  /** A sequence with the same ids, which shares what is cached of them. */
+  fork(sequence: Sequence): Sequence;
+  /** Gives the sequence's memory back; may be called again. */
+  free(sequence: Sequence): void;
+}

@@ -1,0 +1,201 @@
+import { HeddleError } from '../errors.js';
+import type { DecoderEngine, Sequence, StepItem } from './decoder_engine.js';
+import type { PagedEngine } from './paged_engine.js';
+
+/** How much of prompts is computed in one run, in tokens. */
+export interface ChunkLimits {
+  /** While no text is being written. */
+  readonly alone: number;
+  /** Beside texts that wait for their next token. */
+  readonly beside: number;
+}
+
+const defaultLimits: ChunkLimits = { alone: 512, beside: 192 };
+
+/** One sequence's part of a request, of which some ids may be computed already. */
+interface Task {
+  readonly sequence: Sequence;
+  ids: readonly number[];
+  readonly request: Request;
+  /** Its place in the request. */
+  readonly index: number;
+  /** After a run of several failed, each is run alone: who caused it fails, the others do not. */
+  alone: boolean;
+}
+
+interface Request {
+  readonly results: Float32Array[];
+  unfinished: number;
+  settled: boolean;
+  resolve(results: Float32Array[]): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Joins the steps of concurrent callers into shared runs: the next tokens of all texts, and beside them prompts in chunks.
+ * Each waiting prompt gets an equal share of a run, so that a short one is not held up behind a long one.
+ */
+export class StepScheduler implements DecoderEngine {
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  private waiting: Task[] = [];
+  /** Sequences of requests that have not ended. */
+  private readonly taken = new Set<Sequence>();
+  private isRunning = false;
+  private isScheduled = false;
+  private whenIdle: (() => void) | undefined;
+
+  constructor(
+    private readonly engine: PagedEngine,
+    private readonly limits: ChunkLimits = defaultLimits,
+  ) {
+    this.vocabSize = engine.vocabSize;
+    this.maxPositions = engine.maxPositions;
+  }
+
+  begin(ids?: readonly number[]): Sequence {
+    return this.engine.begin(ids);
+  }
+
+  fork(sequence: Sequence): Sequence {
+    return this.engine.fork(sequence);
+  }
+
+  free(sequence: Sequence): void {
+    this.engine.free(sequence);
+  }
+
+  /** An abort rejects at once with the signal's reason; what is under way ends unheard. */
+  step(
+    batch: readonly StepItem[],
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Float32Array[]> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.check(batch);
+      const onAbort = (): void => this.fail(request, signal?.reason);
+      const settling =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          if (request.settled) return;
+          request.settled = true;
+          signal?.removeEventListener('abort', onAbort);
+          for (const { sequence } of batch) this.taken.delete(sequence);
+          settle(value);
+        };
+      const request: Request = {
+        results: new Array(batch.length),
+        unfinished: batch.length,
+        settled: false,
+        resolve: settling(resolve),
+        reject: settling(reject),
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      batch.forEach(({ sequence, ids }, index) => {
+        const reused = this.engine.reuse(sequence, ids);
+        this.taken.add(sequence);
+        this.waiting.push({ sequence, ids: ids.slice(reused), request, index, alone: false });
+      });
+      this.schedule();
+    });
+  }
+
+  /** Calls back when nothing is under way, perhaps at once. */
+  onIdle(callback: () => void): void {
+    if (!this.isRunning && this.waiting.length === 0) callback();
+    else this.whenIdle = callback;
+  }
+
+  private check(batch: readonly StepItem[]): void {
+    if (!Array.isArray(batch) || batch.length === 0) {
+      throw new HeddleError('ERR_ARGUMENT', 'step: expected at least one sequence, found none');
+    }
+    const seen = new Set(this.taken);
+    for (const item of batch) {
+      this.engine.check(item);
+      if (seen.has(item.sequence)) {
+        throw new HeddleError(
+          'ERR_ARGUMENT',
+          'step: a sequence is in another step, or given twice',
+        );
+      }
+      seen.add(item.sequence);
+    }
+  }
+
+  private fail(request: Request, reason: unknown): void {
+    this.waiting = this.waiting.filter((task) => task.request !== request);
+    request.reject(reason);
+    this.schedule();
+  }
+
+  /** The next run starts when the event loop has handled what else is there: callers that go on join it. */
+  private schedule(): void {
+    if (this.isRunning || this.isScheduled) return;
+    if (this.waiting.length === 0) {
+      const callback = this.whenIdle;
+      this.whenIdle = undefined;
+      callback?.();
+      return;
+    }
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      if (this.isRunning || this.waiting.length === 0) return this.schedule();
+      this.isRunning = true;
+      void this.run(this.choose()).finally(() => {
+        this.isRunning = false;
+        this.schedule();
+      });
+    });
+  }
+
+  /** The tasks of the next run, each with how many of its ids are computed there. */
+  private choose(): { task: Task; count: number }[] {
+    const [first] = this.waiting;
+    const tasks = first.alone ? [first] : this.waiting.filter(({ alone }) => !alone);
+    const isNext = ({ ids }: Task): boolean => ids.length <= 1;
+    const prompts = tasks.filter((task) => !isNext(task));
+    const chosen = tasks.filter(isNext).map((task) => ({ task, count: task.ids.length }));
+    let left = chosen.length > 0 ? this.limits.beside : this.limits.alone;
+    // Shortest first: what they leave of their share is for the others.
+    prompts.sort((a, b) => a.ids.length - b.ids.length);
+    prompts.forEach((task, i) => {
+      const share = Math.max(1, Math.floor(left / (prompts.length - i)));
+      const count = Math.min(task.ids.length, share);
+      left -= count;
+      if (left >= 0) chosen.push({ task, count });
+    });
+    return chosen;
+  }
+
+  private async run(chosen: readonly { task: Task; count: number }[]): Promise<void> {
+    const batch = chosen.map(({ task, count }) => ({
+      sequence: task.sequence,
+      ids: task.ids.slice(0, count),
+      wantsLogits: count === task.ids.length,
+    }));
+    try {
+      const results = await this.engine.step(batch);
+      chosen.forEach(({ task, count }, i) => {
+        this.finish(task, count, results[i]);
+      });
+    } catch (error) {
+      for (const { task } of chosen) {
+        if (chosen.length > 1) task.alone = true;
+        else this.fail(task.request, error);
+      }
+    }
+  }
+
+  private finish(task: Task, count: number, logits: Float32Array): void {
+    const { request } = task;
+    task.ids = task.ids.slice(count);
+    task.alone = false;
+    if (task.ids.length > 0) return;
+    this.waiting = this.waiting.filter((other) => other !== task);
+    request.results[task.index] = logits;
+    request.unfinished--;
+    if (request.unfinished === 0) request.resolve(request.results);
+  }
+}

@@ -1,0 +1,68 @@
+import { readGenerationDefaults } from '../generation/generation_config.js';
+import type { GenerateOptions, GenerationDefaults } from '../generation/options.js';
+import type { Decoder } from '../models/decoder.js';
+import { type CacheOptions, PagedEngine } from '../models/paged_engine.js';
+import { StepScheduler } from '../models/step_scheduler.js';
+import type { ChatTemplates } from '../text/chat_templates.js';
+import { EncoderModel, type EncoderParts } from './model.js';
+import type { Prompt } from './prompt.js';
+import { type GeneratedToken, type Generation, TextGenerator } from './text_generator.js';
+
+/** The parts of a decoder that `load` puts together. */
+export interface DecoderModelParts extends EncoderParts {
+  readonly encoder: Decoder;
+  readonly cache: CacheOptions | undefined;
+  readonly chatTemplates: ChatTemplates | undefined;
+  /** Of the file that says how the model is sampled; checked when it first writes a text. */
+  readonly generation: { fields: Readonly<Record<string, unknown>>; file: string };
+}
+
+/** A decoder-only language model. Texts of concurrent calls are written in shared runs of the engine. */
+export class DecoderModel extends EncoderModel {
+  override readonly kind = 'decoder';
+  /** Steps of concurrent texts, and the cache below. */
+  readonly steps: StepScheduler;
+  readonly engine: PagedEngine;
+  private readonly generator: TextGenerator;
+
+  constructor({ cache, chatTemplates, generation, ...parts }: DecoderModelParts) {
+    super(parts);
+    this.engine = new PagedEngine(parts.encoder, parts.backend, cache);
+    this.steps = new StepScheduler(this.engine);
+    const { vocabSize, maxPositions: contextLength } = this.engine;
+    let defaults: GenerationDefaults | undefined;
+    this.generator = new TextGenerator({
+      engine: this.steps,
+      tokenizer: parts.tokenizer,
+      chatTemplates,
+      vocabSize,
+      limits: { vocabSize, contextLength },
+      get defaults() {
+        defaults ??= readGenerationDefaults(generation.fields, generation.file);
+        return defaults;
+      },
+    });
+  }
+
+  override async generate(
+    prompt: Prompt | readonly Prompt[],
+    options: GenerateOptions = {},
+  ): Promise<Generation[]> {
+    return this.use(() => this.generator.generate(prompt, options));
+  }
+
+  override async *stream(
+    prompt: Prompt,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<GeneratedToken, void, undefined> {
+    await this.use(async () => undefined);
+    yield* this.generator.stream(prompt, options);
+  }
+
+  protected override release(): void {
+    this.steps.onIdle(() => {
+      this.engine.dispose();
+      super.release();
+    });
+  }
+}

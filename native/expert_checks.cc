@@ -1,0 +1,61 @@
+#include "expert_checks.h"
+
+#include <inttypes.h>
+
+#include "error.h"
+
+namespace heddle {
+namespace {
+
+[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
+                       const std::string& found) {
+  throw Error(ErrorCode::kShape, "node %" PRId64 " (%s): %s: expected %s, found %s", view.node,
+              view.kernel, what, expected.c_str(), found.c_str());
+}
+
+void checkColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected) {
+  if (tensor.dims[1] == expected) return;
+  fail(view, name, std::to_string(expected) + " columns", dimsText(tensor));
+}
+
+}  // namespace
+
+void checkRouteExperts(const NodeView& view) {
+  const int64_t experts = view.inputs[0].dims[1], chosen = view.ints[0];
+  if (experts < chosen) {
+    fail(view, "logits", "at least " + std::to_string(chosen) + " columns",
+         dimsText(view.inputs[0]));
+  }
+  checkColumns(view, "output", view.outputs[0], 4 * chosen);
+}
+
+void checkLinearExperts(const NodeView& view) {
+  const Tensor& weight = view.inputs[2];
+  const int64_t experts = view.ints[0], chosen = view.ints[1];
+  if (weight.dtype == DType::kInt8) fail(view, "weight", "floats", "int8");
+  if (weight.dims[0] % experts != 0) {
+    fail(view, "weight", "rows divisible by E = " + std::to_string(experts), dimsText(weight));
+  }
+  checkColumns(view, "x", view.inputs[0],
+               view.ints[2] != 0 ? weight.dims[1] : chosen * weight.dims[1]);
+  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+  checkColumns(view, "output", view.outputs[0], weight.dims[0] / experts * chosen);
+}
+
+void checkJoinExperts(const NodeView& view) {
+  const int64_t chosen = view.ints[0];
+  if (view.outputs[0].dims[1] < 1) {
+    fail(view, "output", "a constant number of columns", dimsText(view.outputs[0]));
+  }
+  checkColumns(view, "y", view.inputs[0], chosen * view.outputs[0].dims[1]);
+  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+}
+
+// Places are written as floats, exact up to here.
+void checkRouteExpertsRun(const NodeView& view) {
+  const int64_t rows = view.inputs[0].dims[0];
+  if (rows * view.ints[0] < (1 << 24)) return;
+  fail(view, "logits", "fewer than 2^24 rows times experts", dimsText(view.inputs[0]));
+}
+
+}  // namespace heddle

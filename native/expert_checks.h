@@ -1,0 +1,14 @@
+// The rules of the kernels of mixtures of experts that the notation of signatures.h cannot say.
+#pragma once
+
+#include "signatures.h"
+
+namespace heddle {
+
+void checkRouteExperts(const NodeView& view);
+void checkLinearExperts(const NodeView& view);
+void checkJoinExperts(const NodeView& view);
+
+void checkRouteExpertsRun(const NodeView& view);
+
+}  // namespace heddle
