@@ -110,7 +110,10 @@ void checkBiasRun(const NodeView& view, const Tensor* tail) {
   }
   if (view.ints[kBiasKind] != 2) return;
   const Tensor& bias = tail[kBias];
-  checkDense(view, "queryPositions", tail[kQueryPositions], tail[kQuerySegments], bias.dims[1]);
+  // One row of a bias serves all queries.
+  if (bias.dims[1] != 1) {
+    checkDense(view, "queryPositions", tail[kQueryPositions], tail[kQuerySegments], bias.dims[1]);
+  }
   checkDense(view, "keyPositions", tail[kKeyPositions], tail[kKeySegments], bias.dims[2]);
 }
 
@@ -174,6 +177,31 @@ void checkRelativeBias(const NodeView& view) {
   }
 }
 
+void checkRmsNorm(const NodeView& view) {
+  const int64_t width = columns(view, "x", view.inputs[0]), groups = view.ints[0];
+  if (width % groups != 0) {
+    fail(view, "x", "columns divisible by " + std::to_string(groups) + " groups",
+         dimsText(view.inputs[0]));
+  }
+  if (!isAbsent(view.inputs[1]) && view.inputs[1].dims[0] != width / groups) {
+    fail(view, "gamma", std::to_string(width / groups) + " elements", dimsText(view.inputs[1]));
+  }
+}
+
+void checkColumns(const NodeView& view) {
+  const int64_t width = columns(view, "x", view.inputs[0]);
+  const int64_t first = view.ints[0], step = view.ints[1], size = view.ints[2];
+  const int64_t count = view.ints[3];
+  if (size > width || count > width || first + size > width ||
+      (count > 1 && (step < size || step > width || first + (count - 1) * step + size > width))) {
+    fail(view, "first, step, size, count", "blocks inside the columns of x",
+         dimsText(view.inputs[0]));
+  }
+  if (columns(view, "output", view.outputs[0]) != size * count) {
+    fail(view, "output", std::to_string(size * count) + " columns", dimsText(view.outputs[0]));
+  }
+}
+
 void checkRope(const NodeView& view) {
   const int64_t heads = view.ints[0];
   const int64_t width = columns(view, "x", view.inputs[0]);
@@ -190,7 +218,13 @@ void checkRope(const NodeView& view) {
 void checkRopeRun(const NodeView& view) {
   const Tensor& positions = view.inputs[1];
   const int32_t* values = static_cast<const int32_t*>(positions.data);
-  const int64_t limit = view.inputs[2].dims[0] * view.inputs[3].dims[0];
+  const int64_t fine = view.inputs[2].dims[0], coarse = view.inputs[3].dims[0];
+  const int64_t variants = view.ints[1];
+  if (fine == 0 || fine % variants != 0 || coarse % variants != 0) {
+    fail(view, "fine, coarse", "rows for each of " + std::to_string(variants) + " variants",
+         dimsText(view.inputs[2]));
+  }
+  const int64_t limit = fine / variants * coarse;
   for (int64_t i = 0; i < positions.dims[0]; ++i) {
     if (values[i] < limit) continue;
     throw Error(ErrorCode::kInput,

@@ -11,6 +11,8 @@ void checkMatmul(const NodeView& view);
 void checkAttention(const NodeView& view);
 void checkAttentionWeights(const NodeView& view);
 void checkRelativeBias(const NodeView& view);
+void checkRmsNorm(const NodeView& view);
+void checkColumns(const NodeView& view);
 void checkRope(const NodeView& view);
 void checkUnfold(const NodeView& view);
 void checkBroadcast(const NodeView& view);

@@ -52,7 +52,8 @@ const Line kLines[] = {
   {"relativeBias", "table f32[B,H] -> f32[H,W]",
    {{"bidirectional", 0, 1}, {"maxDistance", 1, 1 << 24}}, {}, false, checkRelativeBias},
   {"layerNorm", "x f32[R,C], gamma? f32[C], beta? f32[C] -> f32[R,C]", {}, {"epsilon"}},
-  {"rmsNorm", "x f32[R,C], gamma? f32[C] -> f32[R,C]", {}, {"epsilon", "offset"}},
+  {"rmsNorm", "x f32[R,C], gamma? f32[G] -> f32[R,C]", {{"groups", 1, 1 << 20}}, {"epsilon", "offset"},
+   false, checkRmsNorm},
   {"activation", "x f32[*] -> f32[*]", {kActivation}, {}, true},
   {"add", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
   {"multiply", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
@@ -67,9 +68,12 @@ const Line kLines[] = {
   {"linearInt8", "x i8[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
    {kActivation}, {}, false, checkLinearInt8},
   {"rope", "x f32[R,C], positions " POSITIONS "[R], fine f32[F,A], coarse f32[G,A] -> f32[R,C]",
-   {{"H", 1, 1 << 20}}, {}, false, checkRope, checkRopeRun},
+   {{"H", 1, 1 << 20}, {"variants", 1, 1 << 10}}, {}, false, checkRope, checkRopeRun},
   {"unfold", "x f32[R,C], positions " POSITIONS "[R], segments offsets<R>[S+1] -> f32[R,O]",
    {{"W", 1, 1 << 20}}, {}, false, checkUnfold},
+  {"columns", "x f32[R,C] -> f32[R,O]",
+   {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
+   {}, false, checkColumns},
 };
 // clang-format on
 

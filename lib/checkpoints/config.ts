@@ -69,6 +69,12 @@ export class Config {
     return this.field(name, options, isList, 'a list of strings');
   }
 
+  numberList(name: string, options: FieldOptions<readonly number[]> = {}): readonly number[] {
+    const isList = (value: unknown): value is readonly number[] =>
+      Array.isArray(value) && value.every((entry) => Number.isFinite(entry));
+    return this.field(name, options, isList, 'a list of numbers');
+  }
+
   /** A list of strings, or one alone. */
   stringOrList(name: string, options: FieldOptions<readonly string[]> = {}): readonly string[] {
     const isString = typeof ownField(this.fields, name) === 'string';

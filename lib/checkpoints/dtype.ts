@@ -88,7 +88,7 @@ export async function readRange(range: FileRange): Promise<Uint8Array> {
 
 /** The first contents of a state; see `StateSource` in lib/graph/state.ts. */
 type Source =
-  | { kind: 'file'; range: FileRange }
+  | { kind: 'file'; range: FileRange; transposed?: boolean }
   | { kind: 'data'; data: Float32Array | Int32Array | Uint16Array }
   | { kind: 'zeros' };
 
@@ -102,7 +102,9 @@ export async function readStateSource(
   shape: readonly number[],
 ): Promise<Float64Array | Int32Array> {
   const count = shape.reduce((product, dim) => product * dim, 1);
-  const values = await valuesOf(source, dtype, count);
+  const stored = await valuesOf(source, dtype, count);
+  const isTransposed = source.kind === 'file' && source.transposed;
+  const values = isTransposed ? transpose(stored, shape[0] ?? 1) : stored;
   const where = source.kind === 'file' ? `${source.range.path}: tensor` : 'state';
   if (values.length !== count) {
     throw mismatch(
@@ -115,6 +117,12 @@ export async function readStateSource(
   if (dtype === 'int32') return toInt32(values, where);
   if (dtype === 'int8') return roundWeightsToInt8(values, shape[1] ?? 1);
   return roundTo(dtype, values);
+}
+
+/** @param values a matrix [k, n]. @returns it as [n, k]. */
+function transpose(values: Float64Array, n: number): Float64Array {
+  const k = values.length / n;
+  return values.map((_, i) => values[(i % k) * n + Math.floor(i / k)] ?? 0);
 }
 
 async function valuesOf(source: Source, dtype: NativeDType, count: number): Promise<Float64Array> {

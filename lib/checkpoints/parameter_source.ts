@@ -59,8 +59,12 @@ export class CheckpointSource implements ParameterSource {
       const where = `${range.path}: ${name}`;
       throw mismatch('ERR_SHAPE', where, `[${expected.join(', ')}]`, `[${range.dims.join(', ')}]`);
     }
+    const dtype = this.dtypeFor(range, role);
+    if (stored?.transposed) {
+      return new State(name, shape, dtype, { kind: 'file', range, transposed: true });
+    }
     const part = stored ? partOf(range, shape, stored.offset) : range;
-    return new State(name, shape, this.dtypeFor(range, role), { kind: 'file', range: part });
+    return new State(name, shape, dtype, { kind: 'file', range: part });
   }
 
   /** Tensors that no parameter was made of so far, in the order of the file. */

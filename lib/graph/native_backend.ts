@@ -20,7 +20,13 @@ export class NativeBackend implements Backend {
     const { source, dtype, shape } = state;
     const copy =
       source.kind === 'file'
-        ? await typed(() => this.addon.loadState(source.range, dtype, form))
+        ? await typed(() =>
+            this.addon.loadState(
+              source.range,
+              dtype,
+              source.transposed ? 'packedTransposed' : form,
+            ),
+          )
         : typedNow(() =>
             this.addon.createState(dtype, [...shape], source.kind === 'data' ? source.data : null),
           );

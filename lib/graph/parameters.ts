@@ -22,6 +22,8 @@ export interface StoredAs {
   readonly shape: readonly number[];
   /** Of the parameter's first element, counted in elements. */
   readonly offset: number;
+  /** Whether a matrix [n, k] is stored as [k, n], all of it: only for the weight of `linear`. */
+  readonly transposed?: boolean;
 }
 
 /** Where parameters come from: a checkpoint's tensors by name, or random numbers. */

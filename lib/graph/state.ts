@@ -4,7 +4,8 @@ import { checkShape, elementCount } from './shape.js';
 
 /** Where the first contents of a state come from. */
 export type StateSource =
-  | { kind: 'file'; range: FileRange }
+  /** `transposed`: the file has a matrix [n, k] as [k, n]. */
+  | { kind: 'file'; range: FileRange; transposed?: boolean }
   | { kind: 'data'; data: Float32Array | Int32Array | Uint16Array }
   | { kind: 'zeros' };
 

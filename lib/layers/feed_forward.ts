@@ -9,7 +9,10 @@ export interface FeedForwardOptions extends LayerOptions {
   dModel: number;
   dFeedForward: number;
   activation?: Activation;
+  bias?: boolean;
   names?: { up: string; down: string };
+  /** The checkpoint has weights as [inputs, outputs], as GPT-2's Conv1D. */
+  transposed?: boolean;
 }
 
 /** Position-wise feed-forward network, f(x·W₁ + b₁)·W₂ + b₂ (Vaswani et al. 2017, section 3.3). */
@@ -19,17 +22,22 @@ export class FeedForward extends Layer {
   private readonly activation: Activation;
 
   constructor(options: FeedForwardOptions) {
-    super('FeedForward', options, ['dModel', 'dFeedForward', 'activation', 'names']);
+    const known = ['dModel', 'dFeedForward', 'activation', 'bias', 'names', 'transposed'];
+    super('FeedForward', options, known);
     const {
       dModel,
       dFeedForward,
       activation: kind = 'relu',
+      bias = true,
+      transposed = false,
       names = { up: 'linear1', down: 'linear2' },
     } = options;
     checkSizes('FeedForward', { dModel, dFeedForward });
     this.activation = kind;
-    this.up = new Linear(dModel, dFeedForward, { scope: this.scope.at(names.up) });
-    this.down = new Linear(dFeedForward, dModel, { scope: this.scope.at(names.down) });
+    const layer = (inputs: number, outputs: number, name: string): Linear =>
+      new Linear(inputs, outputs, { bias, transposed, scope: this.scope.at(name) });
+    this.up = layer(dModel, dFeedForward, names.up);
+    this.down = layer(dFeedForward, dModel, names.down);
   }
 
   /** x: float32 [rows, dModel]. */
@@ -43,8 +51,11 @@ export interface GatedFeedForwardOptions extends LayerOptions {
   dFeedForward: number;
   activation: Activation;
   bias?: boolean;
-  /** `upAndGate` is one projection to both, in this order. */
-  names: { upAndGate: string; down: string };
+  /**
+   * `activated` is the projection that the activation is put on, `linear` the other; `upAndGate` is one projection to both,
+   * in this order.
+   */
+  names: { upAndGate: string; down: string } | { activated: string; linear: string; down: string };
 }
 
 /** Feed-forward network with a gate, (f(x·W₁ + b₁) ⊙ (x·V + c))·W₂ + b₂ (Shazeer 2020, "GLU Variants Improve Transformer"). */
@@ -60,16 +71,14 @@ export class GatedFeedForward extends Layer {
     const { dModel, dFeedForward, bias = true, names } = options;
     checkSizes('GatedFeedForward', { dModel, dFeedForward });
     this.activation = options.activation;
-    const half = (first: number): Linear => {
-      const part = { first, of: 2 * dFeedForward };
-      return new Linear(dModel, dFeedForward, {
-        bias,
-        scope: this.scope.at(names.upAndGate),
-        part,
-      });
+    const projection = (name: 'activated' | 'linear', first: number): Linear => {
+      const isOne = 'upAndGate' in names;
+      const scope = this.scope.at(isOne ? names.upAndGate : names[name]);
+      const part = isOne ? { first, of: 2 * dFeedForward } : undefined;
+      return new Linear(dModel, dFeedForward, { bias, scope, part });
     };
-    this.up = half(0);
-    this.gate = half(dFeedForward);
+    this.up = projection('activated', 0);
+    this.gate = projection('linear', dFeedForward);
     this.down = new Linear(dFeedForward, dModel, { bias, scope: this.scope.at(names.down) });
   }
 

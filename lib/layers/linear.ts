@@ -21,6 +21,7 @@ export class Linear extends Layer {
   /**
    * @param options.weight a weight shared with another layer, such as tied embeddings.
    * @param options.part where the checkpoint has the layer in one tensor with others.
+   * @param options.transposed the checkpoint has the weight as [inputs, outputs], as GPT-2's Conv1D.
    */
   constructor(
     readonly inputs: number,
@@ -29,11 +30,12 @@ export class Linear extends Layer {
       bias?: boolean;
       weight?: Tensor;
       part?: ProjectionPart | undefined;
+      transposed?: boolean | undefined;
     } = {},
   ) {
-    super('Linear', options, ['bias', 'weight', 'part']);
+    super('Linear', options, ['bias', 'weight', 'part', 'transposed']);
     checkSizes('Linear', { inputs, outputs });
-    const { bias = true, weight, part } = options;
+    const { bias = true, weight, part, transposed = false } = options;
     // Bounds of torch.nn.Linear: He et al. 2015 with a = √5, which is 1 / √inputs.
     const init = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) } as const;
     const parameter = (name: string, row: readonly number[], role: ParameterRole): Tensor => {
@@ -43,7 +45,12 @@ export class Linear extends Layer {
       };
       return this.scope.parameter(name, [outputs, ...row], role, init, stored);
     };
-    this.weight = weight ?? parameter('weight', [inputs], 'linear');
+    const conv1d = { shape: [inputs, outputs], offset: 0, transposed: true };
+    this.weight =
+      weight ??
+      (transposed
+        ? this.scope.parameter('weight', [outputs, inputs], 'linear', init, conv1d)
+        : parameter('weight', [inputs], 'linear'));
     this.bias = bias ? parameter('bias', [], 'vector') : undefined;
   }
 

@@ -49,8 +49,9 @@ export class RmsNorm extends Layer {
     this.gamma = this.scope.parameter('weight', [width], 'vector', init);
   }
 
-  /** x: float32 [rows, width]. */
-  forward(x: Tensor): Tensor {
-    return inLayer(this.scope.path, () => rmsNorm(x, this.gamma, this.epsilon, this.offset));
+  /** x: float32 [rows, width], or [rows, groups·width], each part of which is normalised by itself. */
+  forward(x: Tensor, groups = 1): Tensor {
+    const { gamma, epsilon, offset, scope } = this;
+    return inLayer(scope.path, () => rmsNorm(x, gamma, epsilon, offset, groups));
   }
 }

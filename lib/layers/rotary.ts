@@ -8,6 +8,8 @@ import type { LayerOptions } from './scope.js';
 export interface RotaryPositionsOptions extends LayerOptions {
   /** θᵢ, radians for each position, of the angles that pairs of components turn by. */
   frequencies: readonly number[];
+  /** Further sets of frequencies: variants 1, 2 … of the angles, after variant 0. */
+  variants?: readonly (readonly number[])[];
   /** Positions that there are. */
   maxLength: number;
   /** Factor of all cosines and sines (Peng et al. 2023, "YaRN", section 3.4); default 1. */
@@ -20,27 +22,36 @@ const fineRows = 256;
 /** Rotary position embeddings (Su et al. 2021). Not a parameter: two small tables of angles, made in float64. */
 export class RotaryPositions extends Layer {
   private readonly tables: RotaryTables;
+  /** What is added to a position for each variant of the angles. */
+  readonly span: number;
 
   constructor(options: RotaryPositionsOptions) {
-    super('RotaryPositions', options, ['frequencies', 'maxLength', 'scale']);
-    const { frequencies, maxLength, scale = 1 } = options;
+    super('RotaryPositions', options, ['frequencies', 'variants', 'maxLength', 'scale']);
+    const { frequencies, variants = [], maxLength, scale = 1 } = options;
     checkSizes('RotaryPositions', { maxLength, angles: frequencies.length });
+    const angles = frequencies.length;
+    const sets = [frequencies, ...variants];
     const table = (name: string, rows: number, step: number, factor: number): Tensor => {
-      const angles = frequencies.length;
-      const data = new Float32Array(rows * 2 * angles);
-      for (let row = 0; row < rows; row++) {
-        frequencies.forEach((frequency, i) => {
-          const angle = row * step * frequency;
-          data[row * 2 * angles + i] = factor * Math.cos(angle);
-          data[row * 2 * angles + angles + i] = factor * Math.sin(angle);
-        });
-      }
-      return this.scope.buffer(`rotary positions ${name}`, [rows, 2 * angles], data);
+      const data = new Float32Array(sets.length * rows * 2 * angles);
+      sets.forEach((set, variant) => {
+        for (let row = 0; row < rows; row++) {
+          const at = (variant * rows + row) * 2 * angles;
+          set.forEach((frequency, i) => {
+            const angle = row * step * frequency;
+            data[at + i] = factor * Math.cos(angle);
+            data[at + angles + i] = factor * Math.sin(angle);
+          });
+        }
+      });
+      const shape = [sets.length * rows, 2 * angles];
+      return this.scope.buffer(`rotary positions ${name}`, shape, data);
     };
     const coarseRows = Math.ceil(maxLength / fineRows);
+    this.span = fineRows * coarseRows;
     this.tables = {
       fine: table('fine', fineRows, 1, 1),
       coarse: table('coarse', coarseRows, fineRows, scale),
+      variants: sets.length,
     };
   }
 

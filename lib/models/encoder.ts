@@ -98,7 +98,7 @@ export abstract class Encoder {
   }
 
   /** Positions of a padded row of ids when the caller gives none, as the family's Hugging Face class counts them. */
-  positionIds(ids: readonly number[]): number[] {
+  positionIds(ids: readonly number[], _mask?: readonly number[]): number[] {
     return ids.map((_, column) => column);
   }
 

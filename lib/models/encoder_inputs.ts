@@ -72,7 +72,7 @@ export function packInputs(
       throw mismatch('ERR_INPUT', `inputIds${where}`, 'an array of at least one id', found);
     }
     const keepsPadding = keepFirst && paddingReach !== undefined && attentionMask?.[row][0] === 0;
-    const rowPositions = positionIds?.[row] ?? encoder.positionIds(ids);
+    const rowPositions = positionIds?.[row] ?? encoder.positionIds(ids, attentionMask?.[row]);
     Array.from(ids).forEach((id: number, column) => {
       const counts = attentionMask ? attentionMask[row][column] : 1;
       checkIndex(`attentionMask${where}[${column}]`, counts, 2);

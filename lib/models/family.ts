@@ -6,7 +6,7 @@ import type { ModelConfig } from './model_config.js';
 /** Makes a whole model from its config.json and the parameters at the root of its checkpoint. */
 export type Build = (source: ModelConfig, scope: Scope) => Encoder;
 
-/** The heads that Hugging Face gives every family of encoders, and those that some have besides. */
+/** The heads that Hugging Face gives every family of encoders, those that some have besides, and that of decoders. */
 export type HeadKind =
   | 'base'
   | 'maskedLm'
@@ -14,7 +14,8 @@ export type HeadKind =
   | 'tokenClassification'
   | 'questionAnswering'
   | 'multipleChoice'
-  | 'preTraining';
+  | 'preTraining'
+  | 'causalLm';
 
 /** One family: `build[kind]` makes its model with the head of that kind. */
 export type Family = Readonly<Partial<Record<HeadKind, Build>>>;

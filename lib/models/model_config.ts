@@ -13,10 +13,13 @@ export interface ModelConfig {
     options?: { min?: number; default?: number; aliases?: readonly string[] },
   ): number;
   string(name: string, options?: { default?: string; aliases?: readonly string[] }): string;
+  /** Whether the field is there and not null. */
+  has(name: string, aliases?: readonly string[]): boolean;
   boolean(name: string, options?: { default?: boolean; aliases?: readonly string[] }): boolean;
   stringList(name: string, options?: { default?: readonly string[] }): readonly string[];
   /** A list of strings, or one alone. */
   stringOrList(name: string, options?: { default?: readonly string[] }): readonly string[];
+  numberList(name: string, options?: { default?: readonly number[] }): readonly number[];
   /** An object inside; undefined where it is absent. */
   section(name: string): ModelConfig | undefined;
   /** How many classes a classifier has: `id2label`, else `num_labels`, else 2. */

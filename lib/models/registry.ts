@@ -4,13 +4,26 @@ import { bert } from './bert.js';
 import { debertaV2 } from './deberta_v2.js';
 import { distilbert } from './distilbert.js';
 import { electra } from './electra.js';
+import { falcon } from './falcon.js';
 import type { Build, Family, HeadKind } from './family.js';
+import { gemma2 } from './gemma2.js';
+import { gemma3 } from './gemma3.js';
+import { gptNeox } from './gpt_neox.js';
+import { gpt2 } from './gpt2.js';
+import { llama } from './llama.js';
+import { mistral } from './mistral.js';
 import { modernbert } from './modernbert.js';
 import { mpnet } from './mpnet.js';
+import { olmo2 } from './olmo2.js';
+import { phi3 } from './phi3.js';
+import { qwen2 } from './qwen2.js';
+import { qwen3 } from './qwen3.js';
 import { roberta } from './roberta.js';
+import { smollm3 } from './smollm3.js';
+import { starcoder2 } from './starcoder2.js';
 
 export interface Architecture {
-  readonly kind: 'encoder';
+  readonly kind: 'encoder' | 'decoder';
   /** First part of the names of the tensors below the head, which some checkpoints leave out. */
   readonly prefix: string;
   readonly build: Build;
@@ -25,10 +38,18 @@ const suffixes: Readonly<Record<HeadKind, string>> = {
   questionAnswering: 'ForQuestionAnswering',
   multipleChoice: 'ForMultipleChoice',
   preTraining: 'ForPreTraining',
+  causalLm: 'ForCausalLM',
 };
 
 /** Every family that Heddle runs: its name in architectures, its `model_type`. The only place that knows these names. */
-const families: readonly { name: string; type: string; prefix: string; family: Family }[] = [
+const families: readonly {
+  name: string;
+  type: string;
+  prefix: string;
+  family: Family;
+  /** Architectures whose names are not made of the family's. */
+  names?: Partial<Record<HeadKind, string>>;
+}[] = [
   { name: 'Bert', type: 'bert', prefix: 'bert', family: bert },
   { name: 'Roberta', type: 'roberta', prefix: 'roberta', family: roberta },
   { name: 'XLMRoberta', type: 'xlm-roberta', prefix: 'roberta', family: roberta },
@@ -38,13 +59,43 @@ const families: readonly { name: string; type: string; prefix: string; family: F
   { name: 'Albert', type: 'albert', prefix: 'albert', family: albert },
   { name: 'DebertaV2', type: 'deberta-v2', prefix: 'deberta', family: debertaV2 },
   { name: 'ModernBert', type: 'modernbert', prefix: 'model', family: modernbert },
+  {
+    name: 'GPT2',
+    type: 'gpt2',
+    prefix: 'transformer',
+    family: gpt2,
+    names: { causalLm: 'GPT2LMHeadModel' },
+  },
+  { name: 'GPTNeoX', type: 'gpt_neox', prefix: 'gpt_neox', family: gptNeox },
+  { name: 'Llama', type: 'llama', prefix: 'model', family: llama },
+  { name: 'Mistral', type: 'mistral', prefix: 'model', family: mistral },
+  { name: 'Qwen2', type: 'qwen2', prefix: 'model', family: qwen2 },
+  { name: 'Qwen3', type: 'qwen3', prefix: 'model', family: qwen3 },
+  { name: 'Gemma2', type: 'gemma2', prefix: 'model', family: gemma2 },
+  {
+    name: 'Gemma3',
+    type: 'gemma3_text',
+    prefix: 'model',
+    family: gemma3,
+    names: { base: 'Gemma3TextModel' },
+  },
+  { name: 'Phi3', type: 'phi3', prefix: 'model', family: phi3 },
+  { name: 'SmolLM3', type: 'smollm3', prefix: 'model', family: smollm3 },
+  { name: 'Olmo2', type: 'olmo2', prefix: 'model', family: olmo2 },
+  { name: 'Falcon', type: 'falcon', prefix: 'transformer', family: falcon },
+  { name: 'Starcoder2', type: 'starcoder2', prefix: 'model', family: starcoder2 },
 ];
 
+/** What Hugging Face calls a family with a head. */
+function nameOf({ name, names }: (typeof families)[number], kind: HeadKind): string {
+  return names?.[kind] ?? `${name}${suffixes[kind]}`;
+}
+
 const architectures: ReadonlyMap<string, Architecture> = new Map(
-  families.flatMap(({ name, prefix, family }) =>
-    Object.entries(family).map(([kind, build]): [string, Architecture] => [
-      `${name}${suffixes[kind as HeadKind]}`,
-      { kind: 'encoder', prefix, build },
+  families.flatMap((entry) =>
+    Object.entries(entry.family).map(([kind, build]): [string, Architecture] => [
+      nameOf(entry, kind as HeadKind),
+      { kind: entry.family.causalLm ? 'decoder' : 'encoder', prefix: entry.prefix, build },
     ]),
   ),
 );
@@ -55,7 +106,7 @@ export const hasHead = (architecture: string, kind: HeadKind): boolean =>
 
 /** The base architecture of a `model_type`, for a config.json that names no architecture. */
 const baseOfType: ReadonlyMap<string | undefined, string> = new Map(
-  families.map(({ name, type }) => [type, `${name}${suffixes.base}`]),
+  families.map((entry) => [entry.type, nameOf(entry, 'base')]),
 );
 
 /** The architecture a config.json names. Throws ERR_UNSUPPORTED with the list of those there are. */

@@ -20,7 +20,7 @@ type BiasKind = (typeof biasKinds)[number];
 
 /**
  * What is added to the scores. `relative`: values [heads, 2D + 1], read at key − query + D; `dense`: values [heads or 1, P,
- * P'], read at (query, key) positions.
+ * P'], read at (query, key) positions; where P is 1, that row serves all queries.
  *
  * `disentangled` (He et al. 2021, "DeBERTa", section 3.1): scale·(q·relativeKeys[b] + k·relativeQueries[b]) for each head,
  * where b = buckets[key − query + D]; both float32 [count, heads·size], either of them may be left out; buckets: int32
@@ -265,7 +265,8 @@ function biasAt(
     return bias.data[head * width + column];
   }
   const [heads = 1, queries = 0, keys = 0] = bias.shape;
-  if (query < 0 || query >= queries || key < 0 || key >= keys) {
+  const row = queries === 1 ? 0 : query;
+  if (row < 0 || row >= queries || key < 0 || key >= keys) {
     throw mismatch(
       'ERR_INPUT',
       'positions',
@@ -273,7 +274,7 @@ function biasAt(
       `(${query}, ${key})`,
     );
   }
-  return bias.data[((heads === 1 ? 0 : head) * queries + query) * keys + key];
+  return bias.data[((heads === 1 ? 0 : head) * queries + row) * keys + key];
 }
 
 export const lowerAttributes = ({

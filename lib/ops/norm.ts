@@ -1,7 +1,8 @@
-import { checkFloat } from '../graph/options.js';
+import { mismatch } from '../errors.js';
+import { checkFloat, checkSizes } from '../graph/options.js';
 import { bytesOf, type CostOperand, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
-import { dims, expectFloat32, float32 } from './operands.js';
+import { dims, expectFloat32, fixed, float32 } from './operands.js';
 
 const cost =
   (flopsPerElement: number) =>
@@ -50,19 +51,24 @@ export const layerNorm = (
   epsilon: number,
 ): Tensor => record(layerNormRule, [x, gamma, beta], { epsilon });
 
-const rmsNormRule = registerOp<{ epsilon: number; offset: number }>({
+const rmsNormRule = registerOp<{ epsilon: number; offset: number; groups: number }>({
   name: 'rmsNorm',
   operands: ['x', 'gamma?'],
-  infer([x, gamma], { epsilon, offset }) {
+  infer([x, gamma], { epsilon, offset, groups }) {
     checkFloat('epsilon', epsilon, 0);
     checkFloat('offset', offset);
+    checkSizes('rmsNorm', { groups });
     const [rows, columns] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
-    expectFloat32(gamma, 'gamma', [columns]);
+    const width = groups === 1 ? columns : fixed(columns, 'x') / groups;
+    if (typeof width === 'number' && !Number.isInteger(width)) {
+      throw mismatch('ERR_SHAPE', 'x', `columns that ${groups} groups divide`, `${columns}`);
+    }
+    expectFloat32(gamma, 'gamma', [width]);
     return { shape: [rows, columns], dtype: 'float32' };
   },
-  reference([x, gamma], { epsilon, offset }, { shape, data }) {
-    const [rows, columns] = shape;
-    for (let row = 0; row < rows; row++) {
+  reference([x, gamma], { epsilon, offset, groups }, { shape, data }) {
+    const columns = shape[1] / groups;
+    for (let row = 0; row < shape[0] * groups; row++) {
       const values = x.data.subarray(row * columns, (row + 1) * columns);
       let square = 0;
       for (const value of values) square += value ** 2 / columns;
@@ -73,17 +79,23 @@ const rmsNormRule = registerOp<{ epsilon: number; offset: number }>({
       });
     }
   },
-  lower: ({ epsilon, offset }) => ({ kernel: 'rmsNorm', ints: [], floats: [epsilon, offset] }),
+  lower: ({ epsilon, offset, groups }) => ({
+    kernel: 'rmsNorm',
+    ints: [groups],
+    floats: [epsilon, offset],
+  }),
   cost: cost(5),
 });
 
 /**
  * Root mean square normalisation over the last dimension (Zhang & Sennrich 2019, equation 4):
- * x / √(mean(x²) + epsilon) · (gamma + offset).
+ * x / √(mean(x²) + epsilon) · (gamma + offset). With `groups`, each of so many equal parts of a row is normalised by itself,
+ * all with the same gamma, [columns / groups]: the heads of queries and keys.
  */
 export const rmsNorm = (
   x: Tensor,
   gamma: Tensor | undefined,
   epsilon: number,
   offset = 0,
-): Tensor => record(rmsNormRule, [x, gamma], { epsilon, offset });
+  groups = 1,
+): Tensor => record(rmsNormRule, [x, gamma], { epsilon, offset, groups });

@@ -8,37 +8,48 @@ import { checkIndices, dims, expectInt32, fixed, float32 } from './operands.js';
 export interface RotaryTables {
   fine: Tensor;
   coarse: Tensor;
+  /** How many sets of angles follow each other in both tables, with equally many rows; default 1. */
+  variants?: number;
 }
 
-const rule = registerOp<{ heads: number }>({
+const rule = registerOp<{ heads: number; variants: number }>({
   name: 'rope',
   operands: ['x', 'positions', 'fine', 'coarse'],
-  infer([x, positions, fine, coarse], { heads }) {
+  infer([x, positions, fine, coarse], { heads, variants }) {
     const [rows, width] = dims(float32(x, 'x'), 'x', ['rows', 'heads·size']);
     const size = fixed(width, 'x') / heads;
     if (!Number.isInteger(size) || size === 0) {
       throw mismatch('ERR_SHAPE', 'x', `a width that ${heads} heads divide`, `${width}`);
     }
     expectInt32(positions, 'positions', [rows]);
-    const [, angles] = dims(float32(fine, 'fine'), 'fine', ['positions', '2·angles']);
+    const [fineRows, angles] = dims(float32(fine, 'fine'), 'fine', ['positions', '2·angles']);
     if (fixed(angles, 'fine') % 2 !== 0 || fixed(angles, 'fine') > size) {
       const expected = `an even number of columns, at most ${size}, the size of a head`;
       throw mismatch('ERR_SHAPE', 'fine', expected, `${angles}`);
     }
-    const [, others] = dims(float32(coarse, 'coarse'), 'coarse', ['positions', '2·angles']);
+    const [coarseRows, others] = dims(float32(coarse, 'coarse'), 'coarse', [
+      'positions',
+      '2·angles',
+    ]);
     if (others !== angles) {
       throw mismatch('ERR_SHAPE', 'coarse', `${angles} columns, as fine has`, `${others}`);
     }
+    for (const [name, count] of Object.entries({ fine: fineRows, coarse: coarseRows })) {
+      if (variants === 1 || fixed(count, name) % variants === 0) continue;
+      throw mismatch('ERR_SHAPE', name, `rows that ${variants} variants divide`, `${count}`);
+    }
     return { shape: [rows, width], dtype: 'float32' };
   },
-  reference([x, positions, fine, coarse], { heads }, { shape: [rows, width], data }) {
+  reference([x, positions, fine, coarse], { heads, variants }, { shape: [rows, width], data }) {
     const size = width / heads;
     const half = fine.shape[1] / 2;
-    const period = fine.shape[0];
+    const period = fine.shape[0] / variants;
+    const span = (period * coarse.shape[0]) / variants;
     const places = checkIndices(positions, period * coarse.shape[0], 'positions');
     data.set(x.data);
     for (let row = 0; row < rows; row++) {
-      const f = (places[row] % period) * 2 * half;
+      const variant = Math.floor(places[row] / span);
+      const f = ((places[row] % period) + variant * period) * 2 * half;
       const c = Math.floor(places[row] / period) * 2 * half;
       for (let i = 0; i < half; i++) {
         const [fineCos, fineSin] = [fine.data[f + i], fine.data[f + half + i]];
@@ -53,7 +64,7 @@ const rule = registerOp<{ heads: number }>({
       }
     }
   },
-  lower: ({ heads }) => ({ kernel: 'rope', ints: [heads], floats: [] }),
+  lower: ({ heads, variants }) => ({ kernel: 'rope', ints: [heads, variants], floats: [] }),
   cost: ([x, positions, fine], { heads }, output) => ({
     flops: output.shape[0] * fine.shape[1] * (3 * heads + 3),
     bytes: bytesOf(x) + bytesOf(positions) + bytesOf(output),
@@ -64,7 +75,8 @@ const rule = registerOp<{ heads: number }>({
  * Rotary position embedding (Su et al. 2021) of each head of x, float32 [rows, heads·size], at positions int32 [rows], a
  * run-time input: component i turns with component i + m by the angle p·θᵢ, for the m angles of the tables; components from
  * 2·m on stay. Position p = F·c + f takes the sum of two angles, row f of `fine` [F, 2·m] and row c of `coarse` [C, 2·m], so
- * that small tables are exact at large positions. A position from F·C on is ERR_INPUT. @returns float32 [rows, heads·size].
+ * that small tables are exact at large positions. A position from F·C on is ERR_INPUT. Position p of variant v, where the
+ * tables hold several, is written p + v·F·C. @returns float32 [rows, heads·size].
  */
 export function rope(
   x: Tensor,
@@ -74,6 +86,8 @@ export function rope(
   checkOptions('rope', options, ['heads', 'tables']);
   const { heads, tables } = options;
   checkSizes('rope', { heads });
-  checkOptions('rope: tables', tables, ['fine', 'coarse']);
-  return record(rule, [x, positions, tables.fine, tables.coarse], { heads });
+  checkOptions('rope: tables', tables, ['fine', 'coarse', 'variants']);
+  const { fine, coarse, variants = 1 } = tables;
+  checkSizes('rope', { variants });
+  return record(rule, [x, positions, fine, coarse], { heads, variants });
 }

@@ -132,7 +132,7 @@ plan('elementwise', 0, [3], [3], ({ value, node }) => {
   const x = value(input, 0, [-1, 5]);
   const row = value(input, 1, [5]);
   const a = value(arena, 0, [-1, 5]);
-  node('rmsNorm', [x, row], a, [], [1e-6, 1]);
+  node('rmsNorm', [x, row], a, [1], [1e-6, 1]);
   node('multiply', [a, row], a);
   node('activation', [a], a, [4]);
   node('add', [a, x], value(output, 0, [-1, 5]));

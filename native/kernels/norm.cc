@@ -63,10 +63,10 @@ static void rmsNorm(const Call& call, int, int, Scratch) {
   const float* from = static_cast<const float*>(x.data);
   const float* gamma = static_cast<const float*>(call.inputs[1].data);
   float* to = static_cast<float*>(call.outputs[0].data);
-  const int64_t columns = x.dims[1];
+  const int64_t groups = call.ints[0], columns = x.dims[1] / groups;
   const float epsilon = static_cast<float>(call.floats[0]);
   const float offset = static_cast<float>(call.floats[1]);
-  forEachRow(call, x.dims[0], columns, [&](int64_t r) {
+  forEachRow(call, x.dims[0] * groups, columns, [&](int64_t r) {
     rmsNormRow(from + r * columns, to + r * columns, columns, gamma, epsilon, offset);
   });
 }

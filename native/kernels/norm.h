@@ -3,6 +3,9 @@
 //   layerNorm  y = (x − mean) / √(variance + epsilon) · gamma + beta    (Ba et al. 2016)
 //   rmsNorm    y = x / √(mean of x² + epsilon) · (gamma + offset)       (Zhang & Sennrich 2019)
 //
+// rmsNorm takes the columns in groups of equal size, each normalised by itself with the same gamma:
+// the heads of queries and keys.
+//
 // gamma and beta may be absent (1 and 0). The variance is the biased one.
 //
 // Accumulator: float32, 4·kLanes partial sums. The mean is subtracted before anything is squared,

@@ -11,12 +11,15 @@ static void rope(const Call& call, int, int, Scratch) {
   const Tensor& coarse = call.inputs[3];
   const int64_t columns = x.dims[1], heads = call.ints[0];
   const int64_t size = columns / heads, half = fine.dims[1] / 2;
+  const int64_t period = fine.dims[0] / call.ints[1];
+  const int64_t span = period * (coarse.dims[0] / call.ints[1]);
   forEachRow(call, x.dims[0], columns, [&](int64_t r) {
     const float* from = static_cast<const float*>(x.data) + r * columns;
     float* to = static_cast<float*>(call.outputs[0].data) + r * columns;
     const int64_t p = positions[r];
-    const float* f = static_cast<const float*>(fine.data) + p % fine.dims[0] * 2 * half;
-    const float* c = static_cast<const float*>(coarse.data) + p / fine.dims[0] * 2 * half;
+    const int64_t fineRow = p % period + p / span * period;
+    const float* f = static_cast<const float*>(fine.data) + fineRow * 2 * half;
+    const float* c = static_cast<const float*>(coarse.data) + p / period * 2 * half;
     forEachVector(half, [&](int64_t i, int n) {
       const F32 fineCos = loadUpTo(f + i, n), fineSin = loadUpTo(f + half + i, n);
       const F32 coarseCos = loadUpTo(c + i, n), coarseSin = loadUpTo(c + half + i, n);

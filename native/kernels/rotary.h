@@ -10,6 +10,9 @@
 // `fine` and row c of `coarse`, each cosines and then sines. So a few hundred rows, made in double
 // precision, serve any position, and an error of about 2⁻²³ does not grow with it; a factor of both
 // cosine and sine, as in YaRN, belongs in one of the tables.
+//
+// The tables may hold several variants of the angles, one after the other, each with F rows of
+// `fine` and G of `coarse`. Position p of variant v is written p + v·F·G.
 #pragma once
 
 #include "kernels/kernel.h"

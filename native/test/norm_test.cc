@@ -58,7 +58,7 @@ struct Problem {
             {Operand::f32({c.rows, c.columns}, x),
              c.gamma ? Operand::f32({c.columns}, gamma) : Operand()},
             {Operand::output({c.rows, c.columns})},
-            {},
+            {1},
             {c.epsilon, offset}};
   }
 
@@ -113,6 +113,23 @@ TEST_P(NormTest, RowsDoNotDependOnEachOther) {
       expectSameBits(run(table(), alone.layer()), cut(layer), describe(c));
       expectSameBits(run(table(), alone.rms(1)), cut(rms), describe(c));
     }
+  }
+}
+
+// Groups of columns are normalised as rows of their own would be.
+TEST_P(NormTest, GroupsAreRows) {
+  for (int64_t width : {1, 7, 16, 64}) {
+    const std::vector<float> x = normal(5 * 3 * width, 1), gamma = normal(width, 2);
+    const auto normed = [&](int64_t rows, int64_t groups) {
+      return run(table(),
+                 {"rmsNorm",
+                  {Operand::f32({rows, groups * width}, x), Operand::f32({width}, gamma)},
+                  {Operand::output({rows, groups * width})},
+                  {groups},
+                  {1e-6, 1.0}},
+                 2);
+    };
+    expectSameBits(normed(5, 3), normed(15, 1), "groups of " + std::to_string(width));
   }
 }
 

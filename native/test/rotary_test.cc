@@ -71,7 +71,7 @@ TEST_P(RotaryTest, MatchesItsDefinitionAtAnyPosition) {
          Operand::f32({c.fine, 2 * c.half}, angles(c, c.fine, 1, 1.0)),
          Operand::f32({c.coarse, 2 * c.half}, angles(c, c.coarse, c.fine, c.factor))},
         {Operand::output({c.rows, columns})},
-        {c.heads},
+        {c.heads, 1},
         {}};
     const std::string what = std::to_string(c.heads) + " heads of " + std::to_string(c.size);
     const std::vector<float> one = run(table(), invocation);
@@ -80,6 +80,34 @@ TEST_P(RotaryTest, MatchesItsDefinitionAtAnyPosition) {
       expectSameBits(run(table(), invocation, threads), one, what);
     }
   }
+}
+
+// A position of the second variant is turned by the angles of the second half of the tables.
+TEST_P(RotaryTest, VariantsFollowEachOther) {
+  const Case first{5, 2, 12, 5, 8, 4, 100.0, 1.0}, second{5, 2, 12, 5, 8, 4, 7.0, 1.5};
+  const std::vector<float> x = normal(5 * 24, 3);
+  const std::vector<int32_t> places = {0, 7, 8, 30, 31};
+  const auto rotated = [&](const Case* c, int64_t variants, int32_t shift) {
+    std::vector<float> fine, coarse;
+    const auto append = [&](const Case& of) {
+      const std::vector<float> f = angles(of, 8, 1, 1.0), g = angles(of, 4, 8, of.factor);
+      fine.insert(fine.end(), f.begin(), f.end());
+      coarse.insert(coarse.end(), g.begin(), g.end());
+    };
+    for (int64_t v = 0; v < variants; v++) append(c[v]);
+    std::vector<int32_t> positions = places;
+    for (int32_t& position : positions) position += shift;
+    return run(table(),
+               {"rope",
+                {Operand::f32({5, 24}, x), Operand::i32({5}, positions),
+                 Operand::f32({8 * variants, 10}, fine), Operand::f32({4 * variants, 10}, coarse)},
+                {Operand::output({5, 24})},
+                {2, variants},
+                {}});
+  };
+  const Case both[] = {first, second};
+  expectSameBits(rotated(both, 2, 0), rotated(&first, 1, 0), "the first variant");
+  expectSameBits(rotated(both, 2, 32), rotated(&second, 1, 0), "the second variant");
 }
 
 TEST_P(RotaryTest, NonFiniteValuesStayInTheirPair) {
@@ -91,7 +119,7 @@ TEST_P(RotaryTest, NonFiniteValuesStayInTheirPair) {
                           Operand::f32({8, 10}, angles(c, 8, 1, 1.0)),
                           Operand::f32({4, 10}, angles(c, 4, 8, 1.0))},
                          {Operand::output({2, 24})},
-                         {2},
+                         {2, 1},
                          {}});
   };
   const std::vector<float> clean = rotated(x);

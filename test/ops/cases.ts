@@ -234,7 +234,40 @@ const unfoldCases: OpCase[] = [1, 3, 5].map((size) => ({
   },
 }));
 
+const columnCases: OpCase[] = [
+  { first: 0, step: 9, size: 9, count: 1 },
+  { first: 3, step: 10, size: 4, count: 3 },
+  { first: 1, step: 1, size: 1, count: 29 },
+].map((blocks) => ({
+  op: 'columns',
+  name: `${blocks.count} blocks of ${blocks.size}`,
+  build: (r: Random) => ops.columns(r.tensor([7, 30]), blocks),
+}));
+
+const headNormCases: OpCase[] = [
+  [1, 3, 4],
+  [5, 9, 64],
+].map(([rows, heads, size]) => ({
+  op: 'rmsNorm',
+  name: `${heads} heads of ${size} in ${rows} rows`,
+  build: (r: Random) =>
+    ops.rmsNorm(r.tensor([rows, heads * size], 3), r.state([size]), 1e-6, 0, heads),
+}));
+
+const ropeVariantCases: OpCase[] = [2, 3].map((variants) => ({
+  op: 'rope',
+  name: `${variants} variants of the angles`,
+  build: (r: Random) => {
+    const positions = ints(Array.from({ length: 9 }, () => r.integer(16 * 10 * variants)));
+    const tables = { fine: r.tensor([16 * variants, 6]), coarse: r.tensor([10 * variants, 6]) };
+    return ops.rope(r.tensor([9, 14]), positions, { heads: 2, tables: { ...tables, variants } });
+  },
+}));
+
 export const opCases: readonly OpCase[] = [
+  ...columnCases,
+  ...headNormCases,
+  ...ropeVariantCases,
   ...linearCases,
   ...quantizeCases,
   ...activationCases,
