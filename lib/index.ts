@@ -1,6 +1,7 @@
 /** Heddle: transformers, natively, in Node. */
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { Parameters } from './graph/parameters.js';
+export { gradient } from './graph/gradient.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';

@@ -10,6 +10,7 @@ export {
 } from './activation.js';
 export { attention, attentionWeights } from './attention.js';
 export type { AttentionBias, AttentionOptions } from './attention_scores.js';
+export { columnSums } from './column_sums.js';
 export { type ColumnBlocks, columns } from './columns.js';
 export { add, multiply, scale } from './elementwise.js';
 export { embedding } from './embedding.js';
