@@ -303,6 +303,8 @@ void checkUnfoldGradient(const NodeView& view) {
   expectColumns(view, "gradient", view.inputs[0], columns(view, "output", view.outputs[0]) * size);
 }
 
+void checkDescend(const NodeView& view) { expectColumns(view, "rates", view.inputs[3], 3); }
+
 void checkBroadcast(const NodeView& view) {
   const Tensor &a = view.inputs[0], &b = view.inputs[1];
   bool same = a.rank == b.rank;

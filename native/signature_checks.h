@@ -26,6 +26,8 @@ void checkAttentionStatistics(const NodeView& view);
 void checkAttentionQueryGradient(const NodeView& view);
 void checkAttentionKeyValueGradient(const NodeView& view);
 
+void checkDescend(const NodeView& view);
+
 void checkAttentionRun(const NodeView& view);
 void checkAttentionWeightsRun(const NodeView& view);
 void checkRopeRun(const NodeView& view);

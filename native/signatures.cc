@@ -105,6 +105,15 @@ const Line kLines[] = {
    kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionQueryGradient, checkAttentionRun},
   {"attentionKeyValueGradient", ATTENTION ", statistics f32[Q,T], gradient f32[Q,O] -> f32[K,C]",
    kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionKeyValueGradient, checkAttentionRun},
+  {"crossEntropy", "logits f32[R,C], labels index<C>[R] -> f32[R,1]", {}, {"smoothing"}},
+  {"crossEntropyGradient", "logits f32[R,C], labels index<C>[R], gradient f32[R,1] -> f32[R,C]", {}, {"smoothing"}},
+  {"dropout", "x f32[*], seed index<2147483648>[1], step index<2147483648>[1] -> f32[*]",
+   {{"site", 0, kAnyLimit}, {"threshold", 0, int64_t{1} << 32}}, {"scale"}},
+  {"sumOfSquares", "x f32[?] -> f32[1]", {}, {}},
+  {"clipFactor", "squares f32[1] -> f32[1]", {}, {"maxNorm"}},
+  {"moment", "before f32[*], gradient f32[*], factor? f32[1] -> f32[*]", {{"order", 1, 2}}, {"keep", "take"}},
+  {"descend", "parameter f32[*], direction f32[*], squares? f32[*], rates f32[O] -> f32[*]",
+   {{"sign", 0, 1}}, {"weightDecay", "epsilon"}, false, checkDescend},
 };
 // clang-format on
 

@@ -164,6 +164,18 @@ export const gradientCases: readonly GradientCase[] = [
     shapes: [[3, 6], [2]],
     build: two((x, g) => ops.rmsNorm(x, g, 1e-2, 0, 3)),
   },
+  ...[0, 0.1].map((smoothing) => ({
+    name: `crossEntropy, smoothing ${smoothing}`,
+    ops: ['crossEntropyGradient'],
+    shapes: [[5, 7]],
+    scale: 3,
+    build: one((x) => ops.crossEntropy(x, ints([0, 6, 3, 3, 1]), { smoothing })),
+  })),
+  {
+    name: 'dropout',
+    shapes: [[3, 7]],
+    build: one((x) => ops.dropout(x, { rate: 0.4, site: 2, seed: ints([5]), step: ints([9]) })),
+  },
   {
     name: 'softmax',
     ops: ['softmaxGradient'],
