@@ -1,7 +1,7 @@
 /** Heddle: transformers, natively, in Node. */
 export { type ErrorCode, HeddleError } from './errors.js';
-export type { Parameters } from './graph/parameters.js';
 export { gradient } from './graph/gradient.js';
+export { type ParameterSource, Parameters } from './graph/parameters.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';
@@ -12,6 +12,7 @@ export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
+export { loadTrainable, type TrainableModel } from './tasks/load_trainable.js';
 export type { Model } from './tasks/model.js';
 export {
   type FeatureExtractionPipeline,
@@ -45,3 +46,20 @@ export { cos_sim, dot, layer_norm, matmul, softmax } from './tasks/vector_maths.
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export { Tokenizer } from './text/tokenizer.js';
+export {
+  type AdamOptions,
+  adam,
+  adamW,
+  type LionOptions,
+  lion,
+  type Optimizer,
+  type SgdOptions,
+  sgd,
+} from './train/optimizers.js';
+export * as schedules from './train/schedules.js';
+export {
+  type ParameterGroup,
+  type StepResult,
+  TrainingStep,
+  type TrainingStepOptions,
+} from './train/training_step.js';

@@ -31,6 +31,7 @@ const joints = [
   'load',
   'load_static',
   'load_options',
+  'load_trainable',
   'model_tokenizer',
   'source',
   'inspect',
