@@ -3,7 +3,8 @@ export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
 export type { GenerateOptions } from './generation/options.js';
-export type { Parameters } from './graph/parameters.js';
+export { gradient } from './graph/gradient.js';
+export { type ParameterSource, Parameters } from './graph/parameters.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';
@@ -25,6 +26,7 @@ export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
+export { loadTrainable, type TrainableModel } from './tasks/load_trainable.js';
 export type { Model } from './tasks/model.js';
 export {
   type FeatureExtractionPipeline,
@@ -80,3 +82,20 @@ export {
   type ToolCall,
   type ToolCallFormat,
 } from './text/tool_calls.js';
+export {
+  type AdamOptions,
+  adam,
+  adamW,
+  type LionOptions,
+  lion,
+  type Optimizer,
+  type SgdOptions,
+  sgd,
+} from './train/optimizers.js';
+export * as schedules from './train/schedules.js';
+export {
+  type ParameterGroup,
+  type StepResult,
+  TrainingStep,
+  type TrainingStepOptions,
+} from './train/training_step.js';

@@ -117,6 +117,61 @@ void checkBiasRun(const NodeView& view, const Tensor* tail) {
   checkDense(view, "keyPositions", tail[kKeyPositions], tail[kKeySegments], bias.dims[2]);
 }
 
+// Buckets of a table [B,H], and a bias [H,2D+1] over distances.
+void checkBuckets(const NodeView& view, const Tensor& table, const Tensor& bias) {
+  const bool bidirectional = view.ints[0] != 0;
+  const int64_t buckets = table.dims[0];
+  const int64_t least = bidirectional ? 4 : 2;
+  if (buckets < least || buckets % least != 0) {
+    fail(view, "table", "a multiple of " + std::to_string(least) + " buckets", dimsText(table));
+  }
+  const int64_t exact = bidirectional ? buckets / 4 : buckets / 2;
+  if (view.ints[1] <= exact) {
+    fail(view, "maxDistance", "more than " + std::to_string(exact), std::to_string(view.ints[1]));
+  }
+  if (bias.dims[0] != table.dims[1] || bias.dims[1] < 1 || bias.dims[1] % 2 != 1) {
+    fail(view, "output", "[H, odd] of the table's H columns", dimsText(bias));
+  }
+}
+
+// Blocks of the columns of `whole` that stand side by side in `part`.
+void checkBlocks(const NodeView& view, const Tensor& whole, const Tensor& part) {
+  const int64_t width = columns(view, "x", whole);
+  const int64_t first = view.ints[0], step = view.ints[1], size = view.ints[2];
+  const int64_t count = view.ints[3];
+  if (size > width || count > width || first + size > width ||
+      (count > 1 && (step < size || step > width || first + (count - 1) * step + size > width))) {
+    fail(view, "first, step, size, count", "blocks inside the columns of x", dimsText(whole));
+  }
+  if (columns(view, "output", part) != size * count) {
+    fail(view, "output", std::to_string(size * count) + " columns", dimsText(part));
+  }
+}
+
+void expectColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected) {
+  if (columns(view, name, tensor) == expected) return;
+  fail(view, name, std::to_string(expected) + " columns", dimsText(tensor));
+}
+
+void checkValues(const NodeView& view) {
+  checkHeads(view, view.inputs[3 + kBias]);
+  const int64_t keyHeads = view.ints[kKeyHeads];
+  if (columns(view, "v", view.inputs[2]) % keyHeads != 0) {
+    fail(view, "v", "columns divisible by G = " + std::to_string(keyHeads),
+         dimsText(view.inputs[2]));
+  }
+}
+
+// Inputs of the gradients of attention after all others; the output of attention may stand in the
+// first place.
+enum { kStatistics = 11, kGradient };
+
+void checkGradient(const NodeView& view) {
+  checkValues(view);
+  const int64_t v = view.inputs[2].dims[1] / view.ints[kKeyHeads] * view.ints[kHeads];
+  expectColumns(view, "gradient", view.inputs[kGradient], v);
+}
+
 }  // namespace
 
 void checkLinear(const NodeView& view) {
@@ -139,17 +194,26 @@ void checkMatmul(const NodeView& view) {
 }
 
 void checkAttention(const NodeView& view) {
-  checkHeads(view, view.inputs[3 + kBias]);
   const int64_t heads = view.ints[kHeads], keyHeads = view.ints[kKeyHeads];
+  checkValues(view);
   const int64_t v = columns(view, "v", view.inputs[2]);
-  if (v % keyHeads != 0) {
-    fail(view, "v", "columns divisible by G = " + std::to_string(keyHeads),
-         dimsText(view.inputs[2]));
-  }
-  if (columns(view, "output", view.outputs[0]) != v / keyHeads * heads) {
-    fail(view, "output", std::to_string(v / keyHeads * heads) + " columns",
-         dimsText(view.outputs[0]));
-  }
+  expectColumns(view, "output", view.outputs[0], v / keyHeads * heads);
+}
+
+void checkAttentionStatistics(const NodeView& view) {
+  checkGradient(view);
+  expectColumns(view, "output", view.inputs[kStatistics], view.inputs[kGradient].dims[1]);
+  expectColumns(view, "output", view.outputs[0], 3 * view.ints[kHeads]);
+}
+
+void checkAttentionQueryGradient(const NodeView& view) {
+  checkGradient(view);
+  expectColumns(view, "statistics", view.inputs[kStatistics], 3 * view.ints[kHeads]);
+}
+
+void checkAttentionKeyValueGradient(const NodeView& view) {
+  checkAttentionQueryGradient(view);
+  expectColumns(view, "output", view.outputs[0], view.inputs[1].dims[1] + view.inputs[2].dims[1]);
 }
 
 void checkAttentionWeights(const NodeView& view) {
@@ -160,21 +224,11 @@ void checkAttentionWeights(const NodeView& view) {
 }
 
 void checkRelativeBias(const NodeView& view) {
-  const bool bidirectional = view.ints[0] != 0;
-  const Tensor& table = view.inputs[0];
-  const Tensor& out = view.outputs[0];
-  const int64_t buckets = table.dims[0];
-  const int64_t least = bidirectional ? 4 : 2;
-  if (buckets < least || buckets % least != 0) {
-    fail(view, "table", "a multiple of " + std::to_string(least) + " buckets", dimsText(table));
-  }
-  const int64_t exact = bidirectional ? buckets / 4 : buckets / 2;
-  if (view.ints[1] <= exact) {
-    fail(view, "maxDistance", "more than " + std::to_string(exact), std::to_string(view.ints[1]));
-  }
-  if (out.dims[0] != table.dims[1] || out.dims[1] < 1 || out.dims[1] % 2 != 1) {
-    fail(view, "output", "[H, odd] of the table's H columns", dimsText(out));
-  }
+  checkBuckets(view, view.inputs[0], view.outputs[0]);
+}
+
+void checkRelativeBiasGradient(const NodeView& view) {
+  checkBuckets(view, view.outputs[0], view.inputs[0]);
 }
 
 void checkRmsNorm(const NodeView& view) {
@@ -188,17 +242,17 @@ void checkRmsNorm(const NodeView& view) {
   }
 }
 
-void checkColumns(const NodeView& view) {
-  const int64_t width = columns(view, "x", view.inputs[0]);
-  const int64_t first = view.ints[0], step = view.ints[1], size = view.ints[2];
-  const int64_t count = view.ints[3];
-  if (size > width || count > width || first + size > width ||
-      (count > 1 && (step < size || step > width || first + (count - 1) * step + size > width))) {
-    fail(view, "first, step, size, count", "blocks inside the columns of x",
-         dimsText(view.inputs[0]));
-  }
-  if (columns(view, "output", view.outputs[0]) != size * count) {
-    fail(view, "output", std::to_string(size * count) + " columns", dimsText(view.outputs[0]));
+void checkColumns(const NodeView& view) { checkBlocks(view, view.inputs[0], view.outputs[0]); }
+
+void checkColumnsGradient(const NodeView& view) {
+  checkBlocks(view, view.outputs[0], view.inputs[0]);
+}
+
+void checkColumnSums(const NodeView& view) {
+  const int64_t width = columns(view, "a", view.inputs[0]), groups = view.ints[0];
+  if (width % groups != 0 || view.outputs[0].dims[0] != width / groups) {
+    fail(view, "output", "one of " + std::to_string(groups) + " equal parts of the columns of a",
+         dimsText(view.outputs[0]));
   }
 }
 
@@ -242,6 +296,14 @@ void checkUnfold(const NodeView& view) {
     fail(view, "output", std::to_string(wanted) + " columns", dimsText(view.outputs[0]));
   }
 }
+
+void checkUnfoldGradient(const NodeView& view) {
+  const int64_t size = view.ints[0];
+  if (size % 2 == 0) fail(view, "W", "an odd number", std::to_string(size));
+  expectColumns(view, "gradient", view.inputs[0], columns(view, "output", view.outputs[0]) * size);
+}
+
+void checkDescend(const NodeView& view) { expectColumns(view, "rates", view.inputs[3], 3); }
 
 void checkBroadcast(const NodeView& view) {
   const Tensor &a = view.inputs[0], &b = view.inputs[1];

@@ -18,6 +18,16 @@ void checkUnfold(const NodeView& view);
 void checkBroadcast(const NodeView& view);
 void checkAppend(const NodeView& view);
 
+void checkColumnSums(const NodeView& view);
+void checkRelativeBiasGradient(const NodeView& view);
+void checkUnfoldGradient(const NodeView& view);
+void checkColumnsGradient(const NodeView& view);
+void checkAttentionStatistics(const NodeView& view);
+void checkAttentionQueryGradient(const NodeView& view);
+void checkAttentionKeyValueGradient(const NodeView& view);
+
+void checkDescend(const NodeView& view);
+
 void checkAttentionRun(const NodeView& view);
 void checkAttentionWeightsRun(const NodeView& view);
 void checkRopeRun(const NodeView& view);

@@ -16,6 +16,11 @@ namespace {
 // What disentangled attention reads besides.
 #define RELATIVE "relativeKeys? f32[B,D], relativeQueries? f32[B,D], buckets? index<B>[W]"
 
+#define ATTENTION                                                                           \
+  "q f32[Q,D], k f32[K,E], v f32[K,F], querySegments offsets<Q>[S+1], "                     \
+  "keySegments offsets<K>[S+1], queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS \
+  "[K], bias? f32[?], " RELATIVE
+
 constexpr IntRange kActivation = {"activation", 0, 7};
 constexpr IntRange kPageHeads = {"G", 1, 1 << 20};
 constexpr IntRange kChosen = {"k", 1, 1 << 10};
@@ -37,6 +42,12 @@ const std::vector<IntRange> kAttentionInts = {{"H", 1, 1 << 20},
                                               {"right", -1, kAnyLimit},
                                               {"biasKind", 0, 3}};
 
+const std::vector<IntRange> kAttentionGradientInts = {{"H", 1, 1 << 20},
+                                                      {"G", 1, 1 << 20},
+                                                      {"left", -1, kAnyLimit},
+                                                      {"right", -1, kAnyLimit},
+                                                      {"biasKind", 0, 2}};
+
 // clang-format off
 const Line kLines[] = {
   {"linear", "x f32[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
@@ -44,9 +55,7 @@ const Line kLines[] = {
   {"matmul", "a f32[A,B], b f32[C,D] -> f32[M,N]",
    {{"transposeA", 0, 1}, {"transposeB", 0, 1}}, {}, false, checkMatmul},
   {"attention",
-   "q f32[Q,D], k f32[K,E], v f32[K,F], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
-   "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?], " RELATIVE
-   " -> f32[Q,O]",
+   ATTENTION " -> f32[Q,O]",
    kAttentionInts, {"scale", "softCap"}, false, checkAttention, checkAttentionRun},
   {"attentionWeights",
    "q f32[Q,D], k f32[K,E], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
@@ -101,6 +110,37 @@ const Line kLines[] = {
    checkLinearExperts},
   {"joinExperts", "y f32[R,Y], routing f32[R,Q] -> f32[R,C]",
    {kChosen}, {}, false, checkJoinExperts},
+  {"activationGradient", "x f32[*], gradient f32[*] -> f32[*]", {kActivation}, {}, true},
+  {"columnSums", "a f32[R,C], b? f32[R,C] -> f32[O]", {{"groups", 1, 1 << 20}}, {}, false, checkColumnSums},
+  {"layerNormGradient", "x f32[R,C], gamma? f32[C], gradient f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
+  {"rmsNormGradient", "x f32[R,C], gamma? f32[G], gradient f32[R,C] -> f32[R,C]",
+   {{"groups", 1, 1 << 20}}, {"epsilon", "offset"}, false, checkRmsNorm},
+  {"softmaxGradient", "y f32[R,C], gradient f32[R,C] -> f32[R,C]", {}, {"t"}},
+  {"poolGradient", "x f32[R,C], segments offsets<R>[S+1], gradient f32[S,C] -> f32[R,C]", {{"mode", 0, 5}}, {}},
+  {"l2NormalizeGradient", "x f32[R,C], gradient f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
+  {"embeddingGradient", "gradient f32[R,C], ids index<V>[R] -> f32[V,C]", {}, {"scale"}},
+  {"relativeBiasGradient", "gradient f32[H,W] -> f32[B,H]",
+   {{"bidirectional", 0, 1}, {"maxDistance", 1, 1 << 24}}, {}, false, checkRelativeBiasGradient},
+  {"unfoldGradient", "gradient f32[R,O], positions " POSITIONS "[R], segments offsets<R>[S+1] -> f32[R,C]",
+   {{"W", 1, 1 << 20}}, {}, false, checkUnfoldGradient},
+  {"columnsGradient", "gradient f32[R,O] -> f32[R,C]",
+   {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
+   {}, false, checkColumnsGradient},
+  {"attentionStatistics", ATTENTION ", output f32[Q,O], gradient f32[Q,O] -> f32[Q,T]",
+   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionStatistics, checkAttentionRun},
+  {"attentionQueryGradient", ATTENTION ", statistics f32[Q,T], gradient f32[Q,O] -> f32[Q,D]",
+   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionQueryGradient, checkAttentionRun},
+  {"attentionKeyValueGradient", ATTENTION ", statistics f32[Q,T], gradient f32[Q,O] -> f32[K,C]",
+   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionKeyValueGradient, checkAttentionRun},
+  {"crossEntropy", "logits f32[R,C], labels index<C>[R] -> f32[R,1]", {}, {"smoothing"}},
+  {"crossEntropyGradient", "logits f32[R,C], labels index<C>[R], gradient f32[R,1] -> f32[R,C]", {}, {"smoothing"}},
+  {"dropout", "x f32[*], seed index<2147483648>[1], step index<2147483648>[1] -> f32[*]",
+   {{"site", 0, kAnyLimit}, {"threshold", 0, int64_t{1} << 32}}, {"scale"}},
+  {"sumOfSquares", "x f32[?] -> f32[1]", {}, {}},
+  {"clipFactor", "squares f32[1] -> f32[1]", {}, {"maxNorm"}},
+  {"moment", "before f32[*], gradient f32[*], factor? f32[1] -> f32[*]", {{"order", 1, 2}}, {"keep", "take"}},
+  {"descend", "parameter f32[*], direction f32[*], squares? f32[*], rates f32[O] -> f32[*]",
+   {{"sign", 0, 1}}, {"weightDecay", "epsilon"}, false, checkDescend},
 };
 // clang-format on
 

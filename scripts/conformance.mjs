@@ -1,13 +1,15 @@
 /**
  * npm run conformance -- models DIR [--families a,b] [--json]
  * npm run conformance -- tokenizers DIR [--tokenizers a,b] [--json]
+ * npm run conformance -- training DIR [--runs a,b] [--json]
  *
- * Runs golden cases and prints passed and total by family or tokenizer. Exit code 1 where a case fails, 2 for a wrong call.
+ * Runs golden cases and prints passed and total by family or tokenizer, for training also the greatest errors. Exit code 1 where a case fails, 2 for a wrong call.
  */
 import { parseArgs } from 'node:util';
 import { load, Tokenizer } from '../dist/index.mjs';
 import { foldersIn, runModels } from './conformance/models.mjs';
 import { runTokenizers } from './conformance/tokenizers.mjs';
+import { runTraining } from './conformance/training.mjs';
 
 /** What can be run, each with the option that chooses among its folders and the word for one of them. */
 const kinds = {
@@ -17,6 +19,7 @@ const kinds = {
     one: 'tokenizer',
     run: (...of) => runTokenizers((path) => Tokenizer.load(path), ...of),
   },
+  training: { option: 'runs', one: 'model', run: runTraining },
 };
 
 const usage = `usage: npm run conformance -- ${Object.entries(kinds)
@@ -31,7 +34,9 @@ for await (const result of kind.run(folder, wanted)) results.push(result);
 const groups = [...new Set(results.map((result) => result[one]))].map((name) => {
   const of = results.filter((result) => result[one] === name);
   const passed = of.filter(({ error }) => error === undefined).length;
-  return { [one]: name, passed, total: of.length };
+  const greatest = Object.fromEntries(of.map((result) => [result.name, result.greatest]));
+  const measured = of.some((result) => result.greatest !== undefined) ? { greatest } : {};
+  return { [one]: name, passed, total: of.length, ...measured };
 });
 const failures = results.filter(({ error }) => error !== undefined);
 if (values.json) {
@@ -39,10 +44,13 @@ if (values.json) {
 } else {
   const width = Math.max(one.length, ...groups.map((group) => group[one].length));
   console.log(`${one.padEnd(width)}  passed  total`);
-  for (const { [one]: name, passed, total } of groups) {
-    console.log(
-      `${name.padEnd(width)}  ${String(passed).padStart(6)}  ${String(total).padStart(5)}`,
+  for (const { [one]: name, passed, total, greatest = {} } of groups) {
+    const errors = Object.entries(greatest).map(
+      ([what, error]) => `${what} ${error.toExponential(1)}`,
     );
+    const counts = `${String(passed).padStart(6)}  ${String(total).padStart(5)}`;
+    const verdict = errors.length === 0 ? '' : passed === total ? '  passed' : '  failed';
+    console.log([`${name.padEnd(width)}  ${counts}${verdict}`, ...errors].join('  '));
   }
   for (const [reason, more] of grouped(failures)) {
     console.log(more === 0 ? reason : `${reason} (and ${more} more cases)`);
@@ -71,6 +79,7 @@ async function call() {
       options: {
         families: { type: 'string' },
         tokenizers: { type: 'string' },
+        runs: { type: 'string' },
         json: { type: 'boolean' },
       },
     });

@@ -1,4 +1,4 @@
-import { philox } from '../layers/random_source.js';
+import { philox } from '../graph/philox.js';
 
 /**
  * Uniform numbers in (0, 1) by Philox (Salmon et al. 2011), with 53 bits: a function of seed, stream and counter, so that a

@@ -141,7 +141,7 @@ export function trace(
 }
 
 /** Everything that `roots` reach, by creation: operands exist before the ops that use them. */
-function inRecordedOrder(roots: readonly Tensor[]): Tensor[] {
+export function inRecordedOrder(roots: readonly Tensor[]): Tensor[] {
   const seen = new Set<Tensor>();
   const pending = [...roots];
   for (let value = pending.pop(); value; value = pending.pop()) {

@@ -1,5 +1,6 @@
 import type { NativeDType } from '../native.js';
 import { type Shape, tensorBytes } from './shape.js';
+import type { Tensor } from './tensor.js';
 
 /** Shape and dtype of one operand, as known while tracing. */
 export interface Operand {
@@ -38,6 +39,17 @@ export interface KernelCall {
 
 export type Attributes = Readonly<Record<string, unknown>>;
 
+/** What an op's gradient rule is given: one recorded node, and the gradient of the loss by its result. */
+export interface GradientCall<A extends Attributes = Attributes> {
+  readonly operands: readonly (Tensor | undefined)[];
+  readonly attributes: A;
+  readonly result: Tensor;
+  /** Of the shape of the result. */
+  readonly gradient: Tensor;
+  /** Whether the gradient by this operand is asked for; a rule need not compute the others. */
+  wants(operand: number): boolean;
+}
+
 /**
  * Everything the library knows about one operation. The files of lib/ops register one of these for each op.
  * An optional operand that was not given is `undefined` in every list of operands.
@@ -56,6 +68,11 @@ export interface OpRule<A extends Attributes = Attributes> {
   ): void;
   lower(attributes: A, operands: readonly (LoweredOperand | undefined)[]): KernelCall;
   cost(operands: readonly CostOperand[], attributes: A, output: CostOperand): Cost;
+  /**
+   * The vector–Jacobian product: gradients by the operands, each of its operand's shape, recorded as further lazy ops.
+   * Left out where there is none.
+   */
+  gradient?(call: GradientCall<A>): readonly (Tensor | undefined)[];
   /** Index of the operand, always a state, that the op writes; its result is that state, changed. */
   readonly writes?: number;
 }

@@ -47,6 +47,11 @@ export function expectTensor(value: unknown, where: string): asserts value is Te
   }
 }
 
+/** The op that a value is the result of; undefined where it is none. */
+export function sourceNode(value: Tensor): Extract<TensorSource, { kind: 'op' }> | undefined {
+  return value.source.kind === 'op' ? value.source : undefined;
+}
+
 const paths: string[] = [];
 let recorded = 0;
 

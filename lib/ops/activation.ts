@@ -1,7 +1,7 @@
 import { checkChoice } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { expectTensor, record, type Tensor } from '../graph/tensor.js';
-import { float32 } from './operands.js';
+import { expectFloat32, float32 } from './operands.js';
 
 /** Numbered as `Activation` of native/kernels/gemm.h. */
 export const activations = [
@@ -66,6 +66,61 @@ function erfc(x: number): number {
   return scale / Math.sqrt(Math.PI) / (x + fraction);
 }
 
+/** The derivative of `activate`, in float64; that of relu at 0 is 0. */
+function slope(kind: Activation, x: number): number {
+  const gated = (gate: number, gateSlope: number): number => gate + x * gateSlope;
+  const sigmoidSlope = (s: number): number => s * (1 - s);
+  switch (kind) {
+    case 'none':
+      return 1;
+    case 'relu':
+      return x > 0 ? 1 : Number.isNaN(x) ? x : 0;
+    case 'gelu':
+      return gated(0.5 * erfc(-x * Math.SQRT1_2), Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI));
+    case 'geluTanh': {
+      const factor = Math.sqrt(2 / Math.PI);
+      const t = Math.tanh(factor * (x + 0.044715 * x ** 3));
+      return gated(0.5 * (1 + t), 0.5 * (1 - t * t) * factor * (1 + 3 * 0.044715 * x * x));
+    }
+    case 'silu': {
+      const s = activate('sigmoid', x);
+      return gated(s, sigmoidSlope(s));
+    }
+    case 'tanh':
+      return 1 - Math.tanh(x) ** 2;
+    case 'sigmoid':
+      return sigmoidSlope(activate('sigmoid', x));
+    case 'quickGelu': {
+      const s = activate('sigmoid', 1.702 * x);
+      return gated(s, 1.702 * sigmoidSlope(s));
+    }
+  }
+}
+
+const gradientRule = registerOp<{ activation: Activation }>({
+  name: 'activationGradient',
+  operands: ['x', 'gradient'],
+  infer([x, gradient]) {
+    const { shape } = float32(x, 'x');
+    expectFloat32(gradient, 'gradient', shape);
+    return { shape, dtype: 'float32' };
+  },
+  reference([x, gradient], { activation }, { data }) {
+    x.data.forEach((value, i) => {
+      data[i] = slope(activation, value) * gradient.data[i];
+    });
+  },
+  lower: ({ activation }) => ({
+    kernel: 'activationGradient',
+    ints: [activations.indexOf(activation)],
+    floats: [],
+  }),
+  cost: ([x, gradient], _, output) => ({
+    flops: output.shape.reduce((product, dim) => product * dim, 16),
+    bytes: bytesOf(x) + bytesOf(gradient) + bytesOf(output),
+  }),
+});
+
 const rule = registerOp<{ activation: Activation }>({
   name: 'activation',
   operands: ['x'],
@@ -84,6 +139,9 @@ const rule = registerOp<{ activation: Activation }>({
     flops: output.shape.reduce((product, dim) => product * dim, 8),
     bytes: bytesOf(x) + bytesOf(output),
   }),
+  gradient: ({ operands: [x], attributes, gradient }) => [
+    record(gradientRule, [x, gradient], attributes),
+  ],
 });
 
 /** y = f(x), element by element. x: float32 of any shape. */

@@ -2,6 +2,7 @@ import { mismatch } from '../errors.js';
 import { bytesOf, type CostOperand, registerOp } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { record, type Tensor } from '../graph/tensor.js';
+import { attentionGradient } from './attention_gradient.js';
 import {
   type AttentionAttributes,
   type AttentionOptions,
@@ -80,6 +81,7 @@ const attentionRule = registerOp<AttentionAttributes>({
       bytes: read.reduce((sum, operand) => sum + bytesOf(operand), 0),
     };
   },
+  gradient: attentionGradient,
 });
 
 /**

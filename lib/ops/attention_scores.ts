@@ -166,7 +166,10 @@ function checkDisentangled(
   expectInt32(buckets, 'buckets', [buckets?.shape[0] ?? 0]);
 }
 
-/** Calls `use` with the attention weights of each query row, in float64; keys it may not see have weight 0. */
+/**
+ * Calls `use` with the attention weights of each query row, in float64, the row's greatest score and the sum of e^(score −
+ * greatest); keys it may not see have weight 0.
+ */
 export function eachRowOfWeights(
   operands: readonly ReferenceTensor[],
   attributes: AttentionAttributes,
@@ -176,6 +179,8 @@ export function eachRowOfWeights(
     row: number,
     firstKey: number,
     weights: Float64Array,
+    greatest: number,
+    sum: number,
   ) => void,
 ): void {
   const [q, k, segments, keySegments, positions, keyPositions, bias] = operands;
@@ -219,7 +224,7 @@ export function eachRowOfWeights(
           sum += weights[key];
         }
         if (sum !== 0) for (let key = 0; key < keyCount; key++) weights[key] = weights[key] / sum;
-        use(head, segment, row, firstKey, weights);
+        use(head, segment, row, firstKey, weights, largest, sum);
       }
     }
   }

@@ -7,6 +7,28 @@ import { dims, fixed, float32 } from './operands.js';
 /** Blocks of columns: `count` of them, `size` wide, the first at `first` and each `step` after the one before. */
 export type ColumnBlocks = { first: number; step: number; size: number; count: number };
 
+const gradientRule = registerOp<ColumnBlocks & { width: number }>({
+  name: 'columnsGradient',
+  operands: ['gradient'],
+  infer([gradient], { width }) {
+    const [rows] = dims(float32(gradient, 'gradient'), 'gradient', ['rows', 'columns']);
+    return { shape: [rows, width], dtype: 'float32' };
+  },
+  reference([gradient], { first, step, size, count, width }, { data }) {
+    gradient.data.forEach((value, at) => {
+      const row = Math.floor(at / (size * count));
+      const i = at % (size * count);
+      data[row * width + first + Math.floor(i / size) * step + (i % size)] = value;
+    });
+  },
+  lower: ({ first, step, size, count }) => ({
+    kernel: 'columnsGradient',
+    ints: [first, step, size, count],
+    floats: [],
+  }),
+  cost: ([gradient], _, output) => ({ flops: 0, bytes: bytesOf(gradient) + bytesOf(output) }),
+});
+
 const rule = registerOp<ColumnBlocks>({
   name: 'columns',
   operands: ['x'],
@@ -37,6 +59,10 @@ const rule = registerOp<ColumnBlocks>({
     floats: [],
   }),
   cost: (_, __, output) => ({ flops: 0, bytes: 2 * bytesOf(output) }),
+  gradient({ operands: [x], attributes, gradient }) {
+    const width = fixed(x?.shape[1] ?? 0, 'x');
+    return [record(gradientRule, [gradient], { ...attributes, width })];
+  },
 });
 
 /** Some columns of each row, side by side. x: float32 [rows, columns]. @returns float32 [rows, size·count]. */

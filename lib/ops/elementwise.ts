@@ -3,12 +3,14 @@ import { checkFloat } from '../graph/options.js';
 import {
   bytesOf,
   type CostOperand,
+  type GradientCall,
   type Operand,
   type OpRule,
   registerOp,
 } from '../graph/rules.js';
 import { formatShape, sameShape } from '../graph/shape.js';
 import { record, type Tensor } from '../graph/tensor.js';
+import { columnSums } from './column_sums.js';
 import { float32 } from './operands.js';
 
 const elements = (operand: CostOperand): number =>
@@ -17,6 +19,7 @@ const elements = (operand: CostOperand): number =>
 function binary(
   name: 'add' | 'multiply',
   combine: (a: number, b: number) => number,
+  gradient: (call: GradientCall<Record<string, never>>) => readonly (Tensor | undefined)[],
 ): OpRule<Record<string, never>> {
   return registerOp({
     name,
@@ -42,11 +45,34 @@ function binary(
       flops: elements(output),
       bytes: bytesOf(a) + bytesOf(b) + bytesOf(output),
     }),
+    gradient,
   });
 }
 
-const addRule = binary('add', (a, b) => a + b);
-const multiplyRule = binary('multiply', (a, b) => a * b);
+/** Whether b is a row that every row of a is combined with. */
+const isRow = ([a, b]: readonly (Tensor | undefined)[]): boolean =>
+  a?.shape.length !== b?.shape.length;
+
+const addRule = binary(
+  'add',
+  (a, b) => a + b,
+  ({ operands, gradient, wants }) => [
+    gradient,
+    wants(1) && isRow(operands) ? columnSums(gradient) : gradient,
+  ],
+);
+const multiplyRule = binary(
+  'multiply',
+  (a, b) => a * b,
+  ({ operands, gradient, wants }) => {
+    const [a, b] = operands as [Tensor, Tensor];
+    const byRow = isRow(operands) ? columnSums : multiply;
+    return [
+      wants(0) ? multiply(gradient, b) : undefined,
+      wants(1) ? byRow(gradient, a) : undefined,
+    ];
+  },
+);
 
 /** a + b, float32. b: the shape of a, or [columns] added to every row. */
 export const add = (a: Tensor, b: Tensor): Tensor => record(addRule, [a, b], {});
@@ -69,6 +95,7 @@ const scaleRule = registerOp<{ scale: number; shift: number }>({
   },
   lower: ({ scale, shift }) => ({ kernel: 'scale', ints: [], floats: [scale, shift] }),
   cost: ([x], _, output) => ({ flops: 2 * elements(output), bytes: bytesOf(x) + bytesOf(output) }),
+  gradient: ({ attributes, gradient }) => [scale(gradient, attributes.scale)],
 });
 
 /** x·factor + shift. */

@@ -1,7 +1,38 @@
 import { checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
-import { anyFloat, checkIndices, dims, expectFloat32, expectInt32 } from './operands.js';
+import {
+  anyFloat,
+  checkIndices,
+  dims,
+  expectFloat32,
+  expectInt32,
+  fixed,
+  float32,
+} from './operands.js';
+
+const gradientRule = registerOp<{ scale: number; entries: number }>({
+  name: 'embeddingGradient',
+  operands: ['gradient', 'ids'],
+  infer([gradient, ids], { entries }) {
+    const [rows, columns] = dims(float32(gradient, 'gradient'), 'gradient', ['rows', 'columns']);
+    expectInt32(ids, 'ids', [rows]);
+    return { shape: [entries, columns], dtype: 'float32' };
+  },
+  reference([gradient, ids], { scale, entries }, { shape, data }) {
+    const columns = shape[1];
+    checkIndices(ids, entries, 'ids').forEach((id, row) => {
+      for (let i = 0; i < columns; i++) {
+        data[id * columns + i] += gradient.data[row * columns + i] * scale;
+      }
+    });
+  },
+  lower: ({ scale }) => ({ kernel: 'embeddingGradient', ints: [], floats: [scale] }),
+  cost: ([gradient, ids], _, output) => ({
+    flops: 2 * (gradient.shape[0] ?? 0) * (gradient.shape[1] ?? 0),
+    bytes: bytesOf(gradient) + bytesOf(ids) + bytesOf(output),
+  }),
+});
 
 const rule = registerOp<{ scale: number }>({
   name: 'embedding',
@@ -28,6 +59,11 @@ const rule = registerOp<{ scale: number }>({
     flops: 0,
     bytes: 2 * bytesOf(output) + bytesOf(ids) + bytesOf(residual),
   }),
+  gradient({ operands: [table, ids], attributes, gradient, wants }) {
+    if (!wants(0)) return [undefined, undefined, gradient];
+    const entries = fixed(table?.shape[0] ?? 0, 'table');
+    return [record(gradientRule, [gradient, ids], { ...attributes, entries }), undefined, gradient];
+  },
 });
 
 /**

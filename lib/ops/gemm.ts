@@ -4,6 +4,7 @@ import { checkChoice, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { type Activation, activate, activations } from './activation.js';
+import { columnSums } from './column_sums.js';
 import { add } from './elementwise.js';
 import { anyFloat, dims, expectFloat32, fixed, float32, int8 } from './operands.js';
 import { quantizeRows } from './quantize.js';
@@ -50,6 +51,17 @@ const linearRule = registerOp<LinearAttributes>({
     flops: 2 * output.shape[0] * weight.shape[0] * weight.shape[1],
     bytes: [x, weight, bias, residual, output].reduce((sum, operand) => sum + bytesOf(operand), 0),
   }),
+  gradient({ operands: [x, weight], attributes, gradient, wants }) {
+    // Activation and residual are only fused in after the graph was differentiated.
+    if (attributes.activation !== 'none') return [];
+    if (!x || weight?.dtype !== 'float32') return [];
+    return [
+      wants(0) ? matmul(gradient, weight) : undefined,
+      wants(1) ? matmul(gradient, x, { transposeA: true }) : undefined,
+      wants(2) ? columnSums(gradient) : undefined,
+      gradient,
+    ];
+  },
 });
 
 /**
@@ -113,6 +125,18 @@ const matmulRule = registerOp<MatmulAttributes>({
     flops: 2 * output.shape[0] * output.shape[1] * a.shape[transposeA ? 0 : 1],
     bytes: bytesOf(a) + bytesOf(b) + bytesOf(output),
   }),
+  gradient({ operands, attributes: { transposeA, transposeB }, gradient, wants }) {
+    const [a, b] = operands as [Tensor, Tensor];
+    const byA = (): Tensor =>
+      transposeA
+        ? matmul(b, gradient, { transposeA: transposeB, transposeB: true })
+        : matmul(gradient, b, { transposeB: !transposeB });
+    const byB = (): Tensor =>
+      transposeB
+        ? matmul(gradient, a, { transposeA: true, transposeB: transposeA })
+        : matmul(a, gradient, { transposeA: !transposeA });
+    return [wants(0) ? byA() : undefined, wants(1) ? byB() : undefined];
+  },
 });
 
 /** a·b, float32 [m, k] and [k, n]; either may be given transposed. */

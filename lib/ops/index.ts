@@ -11,7 +11,10 @@ export {
 export { attention, attentionWeights } from './attention.js';
 export type { AttentionBias, AttentionOptions } from './attention_scores.js';
 export { multiplyAdd, sumRows } from './ceiling.js';
+export { columnSums } from './column_sums.js';
 export { type ColumnBlocks, columns } from './columns.js';
+export { crossEntropy } from './cross_entropy.js';
+export { dropout } from './dropout.js';
 export { add, multiply, scale } from './elementwise.js';
 export { embedding } from './embedding.js';
 export { type Compute, linear, matmul } from './gemm.js';
@@ -26,6 +29,7 @@ export {
 } from './kv_pages.js';
 export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
+export { clipFactor, descend, moment, sumOfSquares } from './optimizer.js';
 export {
   type PagedAttentionOptions,
   type PagedSegments,

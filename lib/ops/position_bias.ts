@@ -29,6 +29,33 @@ export function relativeBucket(
   return base + Math.min(grown, count - 1);
 }
 
+const gradientRule = registerOp<BucketAttributes & { buckets: number }>({
+  name: 'relativeBiasGradient',
+  operands: ['gradient'],
+  infer([gradient], { buckets }) {
+    const [heads] = dims(float32(gradient, 'gradient'), 'gradient', ['heads', '2·distance + 1']);
+    return { shape: [buckets, heads], dtype: 'float32' };
+  },
+  reference([gradient], { bidirectional, maxDistance }, { shape: [buckets, heads], data }) {
+    const width = gradient.shape[1];
+    for (let column = 0; column < width; column++) {
+      const bucket = relativeBucket(column - maxDistance, buckets, bidirectional, maxDistance);
+      for (let head = 0; head < heads; head++) {
+        data[bucket * heads + head] += gradient.data[head * width + column];
+      }
+    }
+  },
+  lower: ({ bidirectional, maxDistance }) => ({
+    kernel: 'relativeBiasGradient',
+    ints: [Number(bidirectional), maxDistance],
+    floats: [],
+  }),
+  cost: ([gradient], _, output) => ({
+    flops: (gradient.shape[0] ?? 0) * (gradient.shape[1] ?? 0),
+    bytes: bytesOf(gradient) + bytesOf(output),
+  }),
+});
+
 const rule = registerOp<BucketAttributes>({
   name: 'relativeBias',
   operands: ['table'],
@@ -60,6 +87,10 @@ const rule = registerOp<BucketAttributes>({
     floats: [],
   }),
   cost: ([table], _, output) => ({ flops: 0, bytes: bytesOf(table) + bytesOf(output) }),
+  gradient({ operands: [table], attributes, gradient }) {
+    const buckets = fixed(table?.shape[0] ?? 0, 'table');
+    return [record(gradientRule, [gradient], { ...attributes, buckets })];
+  },
 });
 
 /**

@@ -1,7 +1,8 @@
 import { mismatch } from '../errors.js';
 import { checkOptions, checkSizes } from '../graph/options.js';
-import { bytesOf, registerOp } from '../graph/rules.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { bytesOf, type OpRule, registerOp } from '../graph/rules.js';
+import { record, type Tensor, tensor } from '../graph/tensor.js';
+import { multiply } from './elementwise.js';
 import { checkIndices, dims, expectInt32, fixed, float32 } from './operands.js';
 
 /** Cosines and then sines, [rows, 2·m]: of the angles of positions 0, 1, 2 … and of every multiple of their count. */
@@ -12,7 +13,9 @@ export interface RotaryTables {
   variants?: number;
 }
 
-const rule = registerOp<{ heads: number; variants: number }>({
+type RopeAttributes = { heads: number; variants: number };
+
+const rule: OpRule<RopeAttributes> = registerOp<RopeAttributes>({
   name: 'rope',
   operands: ['x', 'positions', 'fine', 'coarse'],
   infer([x, positions, fine, coarse], { heads, variants }) {
@@ -69,6 +72,17 @@ const rule = registerOp<{ heads: number; variants: number }>({
     flops: output.shape[0] * fine.shape[1] * (3 * heads + 3),
     bytes: bytesOf(x) + bytesOf(positions) + bytesOf(output),
   }),
+  gradient({ operands, attributes, gradient, wants }) {
+    if (!wants(0)) return [];
+    const [, positions, fine, coarse] = operands as [Tensor, Tensor, Tensor, Tensor];
+    // Turning by the opposite angles, whose sines are the opposite ones, is the transpose.
+    const columns = fixed(fine.shape[1] ?? 0, 'fine');
+    const signs = tensor(
+      Float32Array.from({ length: columns }, (_, i) => (i < columns / 2 ? 1 : -1)),
+    );
+    const tables = [multiply(fine, signs), multiply(coarse, signs)];
+    return [record(rule, [gradient, positions, ...tables], attributes)];
+  },
 });
 
 /**

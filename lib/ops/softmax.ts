@@ -1,7 +1,30 @@
 import { checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
-import { dims, float32 } from './operands.js';
+import { dims, expectFloat32, float32 } from './operands.js';
+
+const gradientRule = registerOp<{ t: number }>({
+  name: 'softmaxGradient',
+  operands: ['y', 'gradient'],
+  infer([y, gradient]) {
+    const [rows, columns] = dims(float32(y, 'y'), 'y', ['rows', 'columns']);
+    expectFloat32(gradient, 'gradient', [rows, columns]);
+    return { shape: [rows, columns], dtype: 'float32' };
+  },
+  reference([y, gradient], { t }, { shape, data }) {
+    const columns = shape[1];
+    for (let at = 0; at < data.length; at += columns) {
+      let along = 0;
+      for (let i = at; i < at + columns; i++) along += gradient.data[i] * y.data[i];
+      for (let i = at; i < at + columns; i++) data[i] = t * y.data[i] * (gradient.data[i] - along);
+    }
+  },
+  lower: ({ t }) => ({ kernel: 'softmaxGradient', ints: [], floats: [t] }),
+  cost: ([y, gradient], _, output) => ({
+    flops: output.shape.reduce((product, dim) => product * dim, 5),
+    bytes: bytesOf(y) + bytesOf(gradient) + bytesOf(output),
+  }),
+});
 
 const rule = registerOp<{ t: number }>({
   name: 'softmax',
@@ -29,6 +52,9 @@ const rule = registerOp<{ t: number }>({
     flops: output.shape.reduce((product, dim) => product * dim, 12),
     bytes: bytesOf(x) + bytesOf(output),
   }),
+  gradient: ({ attributes, result, gradient }) => [
+    record(gradientRule, [result, gradient], attributes),
+  ],
 });
 
 /**

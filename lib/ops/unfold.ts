@@ -4,6 +4,36 @@ import { bytesOf, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
 import { checkOffsets, dims, expectInt32, fixed, float32, offsets } from './operands.js';
 
+const gradientRule = registerOp<{ size: number }>({
+  name: 'unfoldGradient',
+  operands: ['gradient', 'positions', 'segments'],
+  infer([gradient, positions, segments], { size }) {
+    const [rows, width] = dims(float32(gradient, 'gradient'), 'gradient', ['rows', 'columns·size']);
+    expectInt32(positions, 'positions', [rows]);
+    offsets(segments, 'segments');
+    return { shape: [rows, fixed(width, 'gradient') / size], dtype: 'float32' };
+  },
+  reference([gradient, positions, segments], { size }, { shape: [rows, columns], data }) {
+    const bounds = checkOffsets(segments, rows, 'segments');
+    for (let segment = 0; segment + 1 < bounds.length; segment++) {
+      for (let row = bounds[segment]; row < bounds[segment + 1]; row++) {
+        for (let other = bounds[segment]; other < bounds[segment + 1]; other++) {
+          const place = positions.data[other] - positions.data[row] + (size - 1) / 2;
+          if (place < 0 || place >= size) continue;
+          for (let i = 0; i < columns; i++) {
+            data[other * columns + i] += gradient.data[(row * columns + i) * size + place];
+          }
+        }
+      }
+    }
+  },
+  lower: ({ size }) => ({ kernel: 'unfoldGradient', ints: [size], floats: [] }),
+  cost: ([gradient], { size }, output) => ({
+    flops: output.shape.reduce((product, dim) => product * dim, size),
+    bytes: bytesOf(gradient) + bytesOf(output),
+  }),
+});
+
 const rule = registerOp<{ size: number }>({
   name: 'unfold',
   operands: ['x', 'positions', 'segments'],
@@ -33,6 +63,9 @@ const rule = registerOp<{ size: number }>({
   },
   lower: ({ size }) => ({ kernel: 'unfold', ints: [size], floats: [] }),
   cost: ([x], _, output) => ({ flops: 0, bytes: bytesOf(x) + bytesOf(output) }),
+  gradient: ({ operands: [, positions, segments], attributes, gradient }) => [
+    record(gradientRule, [gradient, positions, segments], attributes),
+  ],
 });
 
 /**

@@ -54,4 +54,32 @@ static void embedding(const Call& call, int, int, Scratch) {
   }
 }
 
+// Every work item looks through all ids, so there are few of them.
+constexpr int64_t kEntryItems = 64;
+
+static void embeddingGradient(const Call& call, int, int, Scratch) {
+  const Tensor& gradient = call.inputs[0];
+  const int32_t* ids = static_cast<const int32_t*>(call.inputs[1].data);
+  const int64_t rows = gradient.dims[0], columns = gradient.dims[1];
+  const int64_t entries = call.outputs[0].dims[0];
+  const int64_t share = divideUp(entries, kEntryItems);
+  const F32 scale = broadcast(static_cast<float>(call.floats[0]));
+  while (!isCancelled(call)) {
+    const int64_t first = claim(call.work) * share;
+    if (first >= entries) return;
+    const int64_t end = smaller(first + share, entries);
+    float* table = static_cast<float*>(call.outputs[0].data);
+    __builtin_memset(table + first * columns, 0,
+                     sizeof(float) * static_cast<size_t>((end - first) * columns));
+    for (int64_t r = 0; r < rows; r++) {
+      if (ids[r] < first || ids[r] >= end) continue;
+      const float* from = static_cast<const float*>(gradient.data) + r * columns;
+      float* to = table + ids[r] * columns;
+      forEachVector(columns, [&](int64_t i, int n) {
+        storeUpTo(to + i, fma(loadUpTo(from + i, n), scale, loadUpTo(to + i, n)), n);
+      });
+    }
+  }
+}
+
 }  // namespace heddle::HEDDLE_ISA

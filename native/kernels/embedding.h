@@ -9,4 +9,9 @@ namespace heddle::HEDDLE_ISA {
 
 static void embedding(const Call& call, int thread, int threads, Scratch scratch);
 
+// out[v] = scale·Σ gradient[r] over the rows with ids[r] = v, in their order: f32[V,C].
+// Accumulator: float32. Each entry is summed by one thread, so the bits do not depend on how many
+// there are.
+static void embeddingGradient(const Call& call, int thread, int threads, Scratch scratch);
+
 }  // namespace heddle::HEDDLE_ISA

@@ -23,4 +23,12 @@ namespace heddle::HEDDLE_ISA {
 static void layerNorm(const Call& call, int thread, int threads, Scratch scratch);
 static void rmsNorm(const Call& call, int thread, int threads, Scratch scratch);
 
+// Their gradients by x, given that of the result; g = gradient·gamma, n the normalised x, sums as
+// above, errors relative to the greatest of |g|/σ in the row:
+//
+//   layerNormGradient  (g − mean(g) − n·mean(g·n)) / √(variance + epsilon)
+//   rmsNormGradient    (g − n·mean(g·n)) / √(mean of x² + epsilon)
+static void layerNormGradient(const Call& call, int thread, int threads, Scratch scratch);
+static void rmsNormGradient(const Call& call, int thread, int threads, Scratch scratch);
+
 }  // namespace heddle::HEDDLE_ISA

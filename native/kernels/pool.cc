@@ -92,4 +92,96 @@ static void l2Normalize(const Call& call, int, int, Scratch) {
   });
 }
 
+// What the rows of a segment take of its gradient: weight·(1, 2, 3 … where it grows), or the whole
+// for the row `chosen`, a number for each lane.
+struct PoolShare {
+  float weight;
+  bool grows, isChosen;
+  F32 chosen;
+};
+
+static inline PoolShare poolShare(PoolMode mode, const float* x, int64_t stride, int64_t rows,
+                                  int lanes) {
+  const float count = static_cast<float>(rows);
+  switch (mode) {
+    case PoolMode::kFirst:
+      return {1, false, true, zero()};
+    case PoolMode::kLast:
+      return {1, false, true, broadcast(count - 1)};
+    case PoolMode::kMax: {
+      F32 greatest = loadUpTo(x, lanes), chosen = zero();
+      for (int64_t i = 1; i < rows; i++) {
+        const F32 value = loadUpTo(x + i * stride, lanes);
+        const Mask isGreater = less(greatest, value);
+        greatest = select(isGreater, value, greatest);
+        chosen = select(isGreater, broadcast(static_cast<float>(i)), chosen);
+      }
+      return {1, false, true, chosen};
+    }
+    case PoolMode::kMeanSqrt:
+      return {1 / __builtin_sqrtf(count), false, false, zero()};
+    case PoolMode::kWeightedMean:
+      return {2 / (count * (count + 1)), true, false, zero()};
+    case PoolMode::kMean:
+      break;
+  }
+  return {1 / count, false, false, zero()};
+}
+
+static void poolGradient(const Call& call, int, int, Scratch) {
+  const Tensor& x = call.inputs[0];
+  const int32_t* segments = static_cast<const int32_t*>(call.inputs[1].data);
+  const Tensor& gradient = call.inputs[2];
+  const PoolMode mode = static_cast<PoolMode>(call.ints[0]);
+  const int64_t columns = x.dims[1];
+  const int64_t parts = divideUp(columns, kPoolColumns);
+  while (!isCancelled(call)) {
+    const int64_t item = claim(call.work);
+    if (item >= gradient.dims[0] * parts) return;
+    const int64_t s = item / parts;
+    const int64_t first = item % parts * kPoolColumns;
+    const int64_t rows = segments[s + 1] - segments[s];
+    if (rows == 0) continue;
+    const int64_t at = segments[s] * columns + first;
+    const float* values = static_cast<const float*>(x.data) + at;
+    const float* from = static_cast<const float*>(gradient.data) + s * columns + first;
+    float* to = static_cast<float*>(call.outputs[0].data) + at;
+    forEachVector(smaller(kPoolColumns, columns - first), [&](int64_t i, int n) {
+      const PoolShare share = poolShare(mode, values + i, columns, rows, n);
+      const F32 whole = mul(loadUpTo(from + i, n), broadcast(share.weight));
+      for (int64_t r = 0; r < rows; r++) {
+        const F32 number = broadcast(static_cast<float>(r));
+        F32 part = whole;
+        if (share.isChosen) part = select(equal(number, share.chosen), whole, zero());
+        if (share.grows) part = mul(whole, add(number, broadcast(1.0f)));
+        storeUpTo(to + r * columns + i, part, n);
+      }
+    });
+  }
+}
+
+static void l2NormalizeGradient(const Call& call, int, int, Scratch) {
+  const Tensor& x = call.inputs[0];
+  const int64_t columns = x.dims[1];
+  const float epsilon = static_cast<float>(call.floats[0]);
+  forEachRow(call, x.dims[0], columns, [&](int64_t r) {
+    const float* row = static_cast<const float*>(x.data) + r * columns;
+    const float* gradient = static_cast<const float*>(call.inputs[1].data) + r * columns;
+    const float squares = sumOver(columns, [&](int64_t i, int n) {
+      const F32 value = loadUpTo(row + i, n);
+      return mul(value, value);
+    });
+    const float along = sumOver(columns, [&](int64_t i, int n) {
+      return mul(loadUpTo(row + i, n), loadUpTo(gradient + i, n));
+    });
+    const float norm = __builtin_sqrtf(squares);
+    const F32 towards = broadcast(norm <= epsilon ? 0.0f : along / squares);
+    const F32 factor = broadcast(1.0f / (norm <= epsilon ? epsilon : norm));
+    forEachVector(columns, [&](int64_t i, int n) {
+      const F32 rest = fnma(loadUpTo(row + i, n), towards, loadUpTo(gradient + i, n));
+      storeUpTo(static_cast<float*>(call.outputs[0].data) + r * columns + i, mul(rest, factor), n);
+    });
+  });
+}
+
 }  // namespace heddle::HEDDLE_ISA

@@ -24,4 +24,9 @@ enum class PoolMode : int64_t {
 static void pool(const Call& call, int thread, int threads, Scratch scratch);
 static void l2Normalize(const Call& call, int thread, int threads, Scratch scratch);
 
+// Their gradients by x, given that of the result. Of several equal greatest elements, the first of
+// the segment takes the gradient of `max`. Below epsilon, l2Normalize divides by a constant.
+static void poolGradient(const Call& call, int thread, int threads, Scratch scratch);
+static void l2NormalizeGradient(const Call& call, int thread, int threads, Scratch scratch);
+
 }  // namespace heddle::HEDDLE_ISA

@@ -42,4 +42,21 @@ static void relativeBias(const Call& call, int, int, Scratch) {
   }
 }
 
+static void relativeBiasGradient(const Call& call, int, int, Scratch) {
+  const Tensor& gradient = call.inputs[0];
+  const Tensor& table = call.outputs[0];
+  const int64_t buckets = table.dims[0], heads = table.dims[1], columns = gradient.dims[1];
+  float* to = static_cast<float*>(table.data);
+  while (!isCancelled(call)) {
+    const int64_t h = claim(call.work);
+    if (h >= heads) return;
+    const float* from = static_cast<const float*>(gradient.data) + h * columns;
+    for (int64_t b = 0; b < buckets; b++) to[b * heads + h] = 0;
+    for (int64_t i = 0; i < columns; i++) {
+      const int64_t b = relativeBucket(i - columns / 2, buckets, call.ints[0] != 0, call.ints[1]);
+      to[b * heads + h] += from[i];
+    }
+  }
+}
+
 }  // namespace heddle::HEDDLE_ISA

@@ -15,4 +15,7 @@ namespace heddle::HEDDLE_ISA {
 
 static void relativeBias(const Call& call, int thread, int threads, Scratch scratch);
 
+// out[b, h] = Σ gradient[h, i] over the distances i of bucket b, in their order: f32[B,H].
+static void relativeBiasGradient(const Call& call, int thread, int threads, Scratch scratch);
+
 }  // namespace heddle::HEDDLE_ISA

@@ -36,4 +36,22 @@ static void softmax(const Call& call, int, int, Scratch) {
              [&](int64_t r) { softmaxRow(from + r * columns, to + r * columns, columns, t); });
 }
 
+static void softmaxGradient(const Call& call, int, int, Scratch) {
+  const Tensor& y = call.inputs[0];
+  const int64_t columns = y.dims[1];
+  const F32 t = broadcast(static_cast<float>(call.floats[0]));
+  forEachRow(call, y.dims[0], columns, [&](int64_t r) {
+    const float* row = static_cast<const float*>(y.data) + r * columns;
+    const float* gradient = static_cast<const float*>(call.inputs[1].data) + r * columns;
+    float* to = static_cast<float*>(call.outputs[0].data) + r * columns;
+    const F32 along = broadcast(sumOver(columns, [&](int64_t i, int n) {
+      return mul(loadUpTo(row + i, n), loadUpTo(gradient + i, n));
+    }));
+    forEachVector(columns, [&](int64_t i, int n) {
+      const F32 rest = sub(loadUpTo(gradient + i, n), along);
+      storeUpTo(to + i, mul(mul(loadUpTo(row + i, n), t), rest), n);
+    });
+  });
+}
+
 }  // namespace heddle::HEDDLE_ISA

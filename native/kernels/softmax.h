@@ -18,4 +18,7 @@ static void softmax(const Call& call, int thread, int threads, Scratch scratch);
 // One row of n ≥ 1; y may be x.
 static void softmaxRow(const float* x, float* y, int64_t n, float t);
 
+// t·y·(gradient − Σ gradient·y), row by row, for y = ρ_t(x): the gradient by x.
+static void softmaxGradient(const Call& call, int thread, int threads, Scratch scratch);
+
 }  // namespace heddle::HEDDLE_ISA

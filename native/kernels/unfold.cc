@@ -41,4 +41,24 @@ static void unfold(const Call& call, int, int, Scratch) {
   });
 }
 
+static void unfoldGradient(const Call& call, int, int, Scratch) {
+  const Tensor& gradient = call.inputs[0];
+  const int32_t* positions = static_cast<const int32_t*>(call.inputs[1].data);
+  const int32_t* offsets = static_cast<const int32_t*>(call.inputs[2].data);
+  const int64_t segments = call.inputs[2].dims[0] - 1;
+  const int64_t size = call.ints[0], reach = size / 2, columns = gradient.dims[1] / size;
+  forEachRow(call, gradient.dims[0], columns * size, [&](int64_t n) {
+    const int64_t segment = segmentOf(offsets, segments, n);
+    const int64_t begin = offsets[segment], end = offsets[segment + 1];
+    float* to = static_cast<float*>(call.outputs[0].data) + n * columns;
+    for (int64_t c = 0; c < columns; c++) to[c] = 0;
+    for (int64_t r = n - reach < begin ? begin : n - reach; r < smaller(n + reach + 1, end); r++) {
+      const int64_t t = int64_t{positions[n]} - positions[r] + reach;
+      if (t < 0 || t >= size) continue;
+      const float* from = static_cast<const float*>(gradient.data) + r * columns * size + t;
+      for (int64_t c = 0; c < columns; c++) to[c] += from[c * size];
+    }
+  });
+}
+
 }  // namespace heddle::HEDDLE_ISA

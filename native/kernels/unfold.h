@@ -12,4 +12,8 @@ namespace heddle::HEDDLE_ISA {
 
 static void unfold(const Call& call, int thread, int threads, Scratch scratch);
 
+// out[n, c] = Σ gradient[r, c·W + t] over the rows r that have row n as their neighbour t:
+// f32[R,C].
+static void unfoldGradient(const Call& call, int thread, int threads, Scratch scratch);
+
 }  // namespace heddle::HEDDLE_ISA

@@ -1,4 +1,6 @@
-import { dirname } from 'node:path';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tinyBert } from '../tasks/tiny_model.js';
 import { script } from './heddle.js';
@@ -35,5 +37,38 @@ describe('npm run conformance', () => {
       { family: 'bert', passed: families[0].total, total: families[0].total },
     ]);
     expect(families[0].total).toBeGreaterThan(0);
+  });
+
+  const training = join(dirname(models), 'training');
+
+  it('follows training runs', async () => {
+    const { code, stdout } = await script('conformance.mjs', ['training', training, '--json']);
+    const { runs, failures } = JSON.parse(stdout);
+    expect({ code, failures }).toEqual({ code: 0, failures: [] });
+    expect(runs).toMatchObject([{ model: 'encdec', passed: 4, total: 4 }]);
+    const { greatest } = runs[0];
+    const names = ['loss', 'gradient norm', 'first gradients', 'final weights'];
+    expect(Object.keys(greatest)).toEqual(names);
+    for (const name of names) expect(greatest[name]).toBeLessThan(1e-5);
+  });
+
+  it('says where a training run departs', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'heddle-training-'));
+    try {
+      await cp(training, folder, { recursive: true });
+      const file = join(folder, 'encdec/run.json');
+      const run = JSON.parse(await readFile(file, 'utf8'));
+      run.trajectory[2].loss += 0.001;
+      await writeFile(file, JSON.stringify(run));
+      const { code, stdout } = await script('conformance.mjs', ['training', folder, '--json']);
+      const { runs, failures } = JSON.parse(stdout);
+      expect(code).toBe(1);
+      expect(runs).toMatchObject([{ model: 'encdec', passed: 3, total: 4 }]);
+      expect(failures).toMatchObject([
+        { name: 'loss', error: expect.stringMatching(/^step 3: 1/) },
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

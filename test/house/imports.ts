@@ -32,6 +32,7 @@ const joints = [
   'load',
   'load_static',
   'load_options',
+  'load_trainable',
   'model_tokenizer',
   'pretrained_tokenizer',
   'auto_config',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { philox } from '../../lib/layers/random_source.js';
+import { philox } from '../../lib/graph/philox.js';
 
 describe('philox', () => {
   // Known answers of Random123 (kat_vectors: philox4x32, 10 rounds), Salmon et al. 2011.

@@ -8,6 +8,7 @@ import { stateTensor, type Tensor, tensor } from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
 import { attentionCases } from './attention_cases.js';
 import { ints, type OpCase, offsetsOf, type Random, sum } from './op_case.js';
+import { trainingCases } from './training_cases.js';
 
 const linearShapes: [number, number, number][] = [
   [1, 1, 1],
@@ -376,4 +377,5 @@ export const opCases: readonly OpCase[] = [
   ...biasCases,
   ...rotaryCases,
   ...unfoldCases,
+  ...trainingCases,
 ];

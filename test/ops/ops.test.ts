@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { gradient } from '../../lib/graph/gradient.js';
+import { trace } from '../../lib/graph/program.js';
 import { registeredOps } from '../../lib/graph/rules.js';
 import { compile } from '../../lib/graph/run.js';
 import { nativeBackend } from '../native.js';
 import { firstDifference, reference } from '../reference.js';
 import { opCases } from './cases.js';
+import { gradientCases, largeGradientCases, weighted } from './gradient_cases.js';
 import { Random } from './op_case.js';
 
 /** Ops that change states have tests of their own, in state.test.ts and kv_pages.test.ts. */
@@ -13,7 +16,9 @@ const partOps = ['joinParts'];
 
 describe('every op, native against float64', () => {
   it('has cases', () => {
-    const covered = new Set([...opCases.map((opCase) => opCase.op), ...stateOps, ...partOps]);
+    const gradients = gradientCases.flatMap(({ ops = [] }) => ops);
+    const cases = opCases.map((opCase) => opCase.op);
+    const covered = new Set([...cases, ...gradients, ...stateOps, ...partOps]);
     expect(registeredOps().filter((op) => !covered.has(op))).toEqual([]);
   });
 
@@ -29,6 +34,30 @@ describe('every op, native against float64', () => {
       expect(
         firstDifference(actual.result.data, expected.result, absolute, relative),
       ).toBeUndefined();
+    },
+  );
+});
+
+describe('every gradient, native against float64', () => {
+  const cases = [...gradientCases, ...largeGradientCases];
+  it.each(cases.map((each, i) => [each.name, each, i] as const))(
+    '%s',
+    async (_, { shapes, build, ops = [], scale = 1 }, i) => {
+      const random = new Random(i);
+      const inputs = shapes.map((shape) => random.tensor(shape, scale));
+      const loss = weighted(build(inputs, random), random);
+      const gradients = Object.fromEntries(
+        gradient(loss, inputs).map((each, at) => [`by ${at}`, each]),
+      );
+      const recorded = trace(gradients).program.nodes.map((node) => node.op);
+      expect(recorded).toEqual(expect.arrayContaining([...ops]));
+      const expected = await reference(gradients);
+      const graph = await compile(gradients, new Map(), { backend: nativeBackend() });
+      const actual = await graph.run({});
+      graph.dispose();
+      for (const [name, { data }] of Object.entries(actual)) {
+        expect(firstDifference(data, expected[name] ?? [], 3e-5, 3e-5), name).toBeUndefined();
+      }
     },
   );
 });

@@ -1,0 +1,130 @@
+import { HeddleError, mismatch } from '../errors.js';
+import { describeValue } from './options.js';
+import { inRecordedOrder } from './program.js';
+import { ruleOf } from './rules.js';
+import { formatShape } from './shape.js';
+import type { State } from './state.js';
+import { expectTensor, inLayer, record, sourceNode, type Tensor, tensor } from './tensor.js';
+
+/** The same state may stand behind many tensors: they are one parameter. */
+type Key = Tensor | State;
+const keyOf = (value: Tensor): Key => (value.source.kind === 'state' ? value.source.state : value);
+
+/**
+ * Reverse-mode differentiation (Griewank & Walther 2008, "Evaluating Derivatives", section 3.2): records the nodes that
+ * compute ∂loss/∂parameter, by the rule of each op between the two. Nothing is computed; the gradients are lazy tensors,
+ * to be run, differentiated or given to an optimiser.
+ *
+ * @param loss float32, one element. @param parameters states or computed values, float32.
+ * @returns a gradient for each parameter, of its shape.
+ * Throws ERR_UNSUPPORTED for an op on the way that has no gradient, naming its layer, and for a state that the graph of the
+ * loss also writes: the gradient would read it as it is afterwards. ERR_ARGUMENT where the loss does not depend on a parameter.
+ */
+export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+  expectTensor(loss, 'gradient: loss');
+  if (loss.dtype !== 'float32' || loss.shape.some((dim) => dim !== 1)) {
+    const found = `${loss.dtype}${formatShape(loss.shape)}`;
+    throw mismatch('ERR_SHAPE', 'gradient: loss', 'one float32 number', found);
+  }
+  if (!Array.isArray(parameters)) {
+    const expected = 'an array of tensors';
+    throw mismatch('ERR_ARGUMENT', 'gradient: parameters', expected, describeValue(parameters));
+  }
+  parameters.forEach((parameter, i) => {
+    expectTensor(parameter, `gradient: parameters[${i}]`);
+    if (parameter.dtype === 'float32') return;
+    const where = `gradient: ${parameter.name ?? `parameters[${i}]`}`;
+    throw mismatch('ERR_SHAPE', where, 'float32', parameter.dtype);
+  });
+  const nodes = inRecordedOrder([loss]);
+  const wanted = dependents(nodes, new Set(parameters.map(keyOf)));
+  refuseWrittenStates(nodes, wanted);
+
+  const gradients = new Map<Key, Tensor>();
+  const accumulate = (value: Tensor, part: Tensor): void => {
+    const key = keyOf(value);
+    const before = gradients.get(key);
+    gradients.set(key, before ? sum(before, part) : part);
+  };
+  if (wanted.has(loss)) accumulate(loss, tensor(Float32Array.of(1), loss.shape as number[]));
+  for (const value of nodes.reverse()) {
+    const node = sourceNode(value);
+    const incoming = gradients.get(value);
+    if (!node || !incoming || !wanted.has(value)) continue;
+    const { op, operands, attributes } = node;
+    const wants = (i: number): boolean => operands[i] !== undefined && wanted.has(operands[i]);
+    // A parameter that was computed is where the way back ends, unless others lie behind it.
+    if (!operands.some((_, i) => wants(i))) continue;
+    const rule = ruleOf(op);
+    if (!rule.gradient) throw undifferentiable(value, op, 'it has no gradient');
+    const call = { operands, attributes, result: value, gradient: incoming, wants };
+    const parts = value.path
+      ? inLayer(value.path, () => rule.gradient?.(call))
+      : rule.gradient(call);
+    operands.forEach((operand, i) => {
+      if (!operand || !wants(i)) return;
+      const part = parts?.[i];
+      if (!part)
+        throw undifferentiable(value, op, `it has none by ${rule.operands[i]?.replace('?', '')}`);
+      accumulate(operand, part);
+    });
+  }
+  return parameters.map((parameter, i) => {
+    const result = gradients.get(keyOf(parameter));
+    if (result) return result;
+    const name = parameter.name ?? `parameters[${i}]`;
+    const expected = 'a parameter that the loss depends on';
+    throw mismatch('ERR_ARGUMENT', `gradient: ${name}`, expected, 'one that it does not');
+  });
+}
+
+/** The values, of nodes in recorded order, that depend on the parameters. */
+function dependents(nodes: readonly Tensor[], parameters: ReadonlySet<Key>): Set<Tensor> {
+  const wanted = new Set<Tensor>();
+  for (const value of nodes) {
+    const operands = sourceNode(value)?.operands ?? [];
+    const depends = operands.some((operand) => operand !== undefined && wanted.has(operand));
+    if (depends || parameters.has(keyOf(value))) wanted.add(value);
+  }
+  return wanted;
+}
+
+/**
+ * Nodes run in recorded order, and those of the gradient come last: a state that is written on the way would be read there
+ * with other contents than the loss was computed from.
+ */
+function refuseWrittenStates(nodes: readonly Tensor[], wanted: ReadonlySet<Tensor>): void {
+  const written = new Map<State, Tensor>();
+  for (const value of nodes) {
+    const node = sourceNode(value);
+    const state = stateOf(value);
+    if (node && state && ruleOf(node.op).writes !== undefined) written.set(state, value);
+  }
+  for (const value of wanted) {
+    for (const operand of [value, ...(sourceNode(value)?.operands ?? [])]) {
+      const state = operand && stateOf(operand);
+      const write = state && written.get(state);
+      const op = write && sourceNode(write)?.op;
+      if (write && op) {
+        throw undifferentiable(write, op, `it writes ${state.name}, which the loss depends on`);
+      }
+    }
+  }
+}
+
+/** The state that a value is: itself, or as some writes have left it. */
+function stateOf(value: Tensor): State | undefined {
+  const node = sourceNode(value);
+  if (!node) return value.source.kind === 'state' ? value.source.state : undefined;
+  const { writes } = ruleOf(node.op);
+  const target = writes === undefined ? undefined : node.operands[writes];
+  return target && stateOf(target);
+}
+
+function undifferentiable(value: Tensor, op: string, reason: string): HeddleError {
+  const where = value.path ? `${op} in ${value.path}` : op;
+  return new HeddleError('ERR_UNSUPPORTED', `gradient: ${where}: ${reason}`, { where });
+}
+
+/** `add` is an op like any other: graph knows it by its name alone. */
+const sum = (a: Tensor, b: Tensor): Tensor => record(ruleOf('add'), [a, b], {});

@@ -1,0 +1,137 @@
+/**
+ * Follows training runs of PyTorch: folders laid out as `<name>/{run.json, grads_step1.safetensors, final.safetensors}` with
+ * the initial weights in init.safetensors (an encoder–decoder), or in a Hugging Face folder's model.safetensors.
+ *
+ * Every loss and gradient norm, the gradients of the first step and the final weights are compared; learning rates are the run's.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as heddle from '../../dist/index.mjs';
+import { foldersIn, readTensors } from './models.mjs';
+import { decoderRun, encoderDecoderRun } from './training_models.mjs';
+
+/** float32 and float64 agree to 1e-6 over the whole of these runs, biases of keys aside. */
+const tolerance = 1e-4;
+
+/**
+ * @typedef {{ model: string, name: string, greatest: number, error?: string }} TrainingResult
+ * `greatest` is the greatest error; `error` says where it is and why the run failed, absent where it passed.
+ */
+
+/**
+ * Follows every run found.
+ *
+ * @param {string} folder
+ * @param {readonly string[]} [names] all where left out
+ * @returns {AsyncGenerator<TrainingResult>}
+ */
+export async function* runTraining(folder, names) {
+  for (const model of names ?? (await foldersIn(folder))) {
+    try {
+      for (const result of await follow(join(folder, model))) yield { model, ...result };
+    } catch (error) {
+      yield { model, name: 'run', greatest: Number.NaN, error: error.message };
+    }
+  }
+}
+
+async function follow(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
+  const golden = async (file) => readTensors(await readFile(join(folder, file)));
+  const model = await (run.model ? encoderDecoderRun : decoderRun)(heddle, folder, run);
+  const errors = { loss: new Greatest(), 'gradient norm': new Greatest() };
+  let step;
+  try {
+    const { loss, parameters, batches } = model;
+    const [first] = batches;
+    errors['first gradients'] = await compareAll(
+      model,
+      await gradientsOf(loss, parameters, first),
+      await golden('grads_step1.safetensors'),
+      () => false,
+    );
+    step = await heddle.TrainingStep.create({
+      loss,
+      groups: groupsOf(parameters, run.adamw.weight_decay),
+      optimizer: heddle.adamW({ betas: run.adamw.betas, epsilon: run.adamw.eps }),
+      clipNorm: run.clip.max_norm,
+      capacities: model.capacities,
+    });
+    for (const [i, golden] of run.trajectory.entries()) {
+      const { feeds, sizes } = batches[i];
+      const found = await step.run({ learningRate: golden.lr, step: golden.step }, feeds, sizes);
+      errors.loss.add(`step ${golden.step}`, found.loss, golden.loss);
+      errors['gradient norm'].add(`step ${golden.step}`, found.gradNorm, golden.grad_norm);
+    }
+    errors['final weights'] = await compareAll(
+      model,
+      await heddle.run(tensorsOf(parameters)),
+      await golden('final.safetensors'),
+      model.isAtRest,
+    );
+  } finally {
+    step?.dispose();
+    model.dispose();
+  }
+  return Object.entries(errors).map(([name, { greatest, where }]) => {
+    const error = `${where}: ${greatest.toExponential(2)} apart, ${tolerance} allowed`;
+    return { name, greatest, ...(greatest <= tolerance ? {} : { error }) };
+  });
+}
+
+const named = (parameters, tensorOf) =>
+  Object.fromEntries(parameters.map((state, i) => [state.name, tensorOf(state, i)]));
+const tensorsOf = (parameters) => named(parameters, heddle.stateTensor);
+
+async function gradientsOf(loss, parameters, { feeds, sizes }) {
+  const gradients = heddle.gradient(loss, parameters.map(heddle.stateTensor));
+  const graph = await heddle.compile(
+    named(parameters, (_, i) => gradients[i]),
+    sizes,
+  );
+  try {
+    return await graph.run(feeds, sizes);
+  } finally {
+    graph.dispose();
+  }
+}
+
+/** Weight decay is a number for all parameters, or '0.1 on parameters with ndim>=2, 0 on the rest'. */
+function groupsOf(parameters, weightDecay) {
+  const decay = Number.parseFloat(weightDecay);
+  if (typeof weightDecay === 'number') return [{ parameters, weightDecay }];
+  const isMatrix = ({ shape }) => shape.length >= 2;
+  return [
+    { parameters: parameters.filter(isMatrix), weightDecay: decay },
+    { parameters: parameters.filter((state) => !isMatrix(state)), weightDecay: 0 },
+  ];
+}
+
+/** @param isLeftOut whether element i of a parameter does not count. */
+async function compareAll({ parameters, goldenOf }, found, golden, isLeftOut) {
+  const errors = new Greatest();
+  const missing = new Set(golden.keys());
+  for (const state of parameters) {
+    const { name, values } = goldenOf(state, golden);
+    missing.delete(name);
+    const { data } = found[state.name];
+    for (let i = 0; i < values.length; i++) {
+      if (!isLeftOut(state, i)) errors.add(`${state.name}[${i}]`, data[i], values[i]);
+    }
+  }
+  if (missing.size > 0) throw new Error(`no parameter stands for ${[...missing].join(', ')}`);
+  return errors;
+}
+
+/** The greatest distance of all pairs, and where it is; NaN stays. */
+class Greatest {
+  greatest = 0;
+  where = '';
+
+  add(where, found, expected) {
+    const distance = Math.abs(found - expected);
+    if (distance <= this.greatest || Number.isNaN(this.greatest)) return;
+    this.greatest = distance;
+    this.where = where;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The models of training runs: their loss as a graph over batches of any size, and which of our parameters stands for which
+ * tensor of PyTorch's.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readTensors } from './models.mjs';
+
+/** The inputs of packed sequences, under a name, and what a run feeds them. */
+class PackedInput {
+  /** @param bounds one more than there are sequences; that of the source, for what attends to it. */
+  constructor({ SymbolicDim, input }, name, bounds = new SymbolicDim('bounds')) {
+    this.name = name;
+    this.rows = new SymbolicDim(`${name} rows`);
+    this.bounds = bounds;
+    this.ids = input(`${name} ids`, [this.rows], 'int32');
+    this.offsets = input(`${name} offsets`, [this.bounds], 'int32');
+    this.positions = input(`${name} positions`, [this.rows], 'int32');
+  }
+
+  batch(sequences) {
+    const lengths = sequences.map((ids) => ids.length);
+    const offsets = [0];
+    for (const length of lengths) offsets.push(offsets.at(-1) + length);
+    return {
+      feeds: {
+        [`${this.name} ids`]: Int32Array.from(sequences.flat()),
+        [`${this.name} offsets`]: Int32Array.from(offsets),
+        [`${this.name} positions`]: Int32Array.from(sequences.flatMap((ids) => [...ids.keys()])),
+      },
+      sizes: new Map([
+        [this.rows, offsets.at(-1)],
+        [this.bounds, offsets.length],
+      ]),
+    };
+  }
+}
+
+/** The mean cross-entropy of the rows whose label is none of −100. */
+class Loss {
+  constructor({ input, ops }, logits, rows, smoothing) {
+    this.weights = input('weights', [rows, 1], 'float32');
+    const labels = input('labels', [rows], 'int32');
+    const losses = ops.crossEntropy(logits, labels, { smoothing });
+    this.tensor = ops.columnSums(losses, this.weights);
+  }
+
+  feeds(labels) {
+    const all = labels.flat();
+    const count = all.filter((label) => label >= 0).length;
+    return {
+      labels: Int32Array.from(all, (label) => Math.max(label, 0)),
+      weights: Float32Array.from(all, (label) => (label < 0 ? 0 : 1 / count)),
+    };
+  }
+}
+
+/** The most of each size in any of the batches. */
+function capacitiesOf(batches) {
+  const most = new Map();
+  for (const { sizes } of batches) {
+    for (const [dim, size] of sizes) most.set(dim, Math.max(size, most.get(dim) ?? 0));
+  }
+  return most;
+}
+
+/** A Hugging Face decoder: the logits of each token are held against the token after it. */
+export async function decoderRun(heddle, folder, run) {
+  const model = await heddle.loadTrainable(folder);
+  const packed = new PackedInput(heddle, 'text');
+  const loss = new Loss(heddle, model.forward(packed).logits, packed.rows, 0);
+  const batches = run.batches.map(({ input_ids: ids, attention_mask: mask, labels = ids }) => {
+    const length = (row) => (mask ? mask[row].filter(Boolean).length : ids[row].length);
+    const { feeds, sizes } = packed.batch(ids.map((row, i) => row.slice(0, length(i) - 1)));
+    const next = loss.feeds(labels.map((row, i) => row.slice(1, length(i))));
+    return { feeds: { ...feeds, ...next }, sizes };
+  });
+  return {
+    loss: loss.tensor,
+    parameters: [...model.parameters],
+    batches,
+    capacities: capacitiesOf(batches),
+    goldenOf({ name, shape, source }, golden) {
+      const { data } = golden.get(name);
+      if (!source.transposed) return { name, values: data };
+      const [outputs, inputs] = shape;
+      const at = (i) => data[(i % inputs) * outputs + Math.floor(i / inputs)];
+      return { name, values: Float32Array.from(data, (_, i) => at(i)) };
+    },
+    /** The middle third of GPT-2's bias of queries, keys and values is that of the keys. */
+    isAtRest: ({ name, shape: [count] }, i) =>
+      name.endsWith('c_attn.bias') && Math.floor((3 * i) / count) === 1,
+    dispose: () => model.dispose(),
+  };
+}
+
+/** The encoder–decoder of Vaswani et al., whose output takes the embedding's weight. */
+export async function encoderDecoderRun(heddle, folder, run) {
+  const { vocab, d_model: dModel, heads, ff, layers, pad, ln_eps: epsilon } = run.model;
+  const initial = readTensors(await readFile(join(folder, 'init.safetensors')));
+  const parameters = new heddle.Parameters({
+    has: () => true,
+    create(name, shape) {
+      const data = Float32Array.from(valuesOf(name, initial).values);
+      return new heddle.State(name, shape, 'float32', { kind: 'data', data });
+    },
+  });
+  const model = new heddle.nn.Transformer({
+    vocabSize: vocab,
+    dModel,
+    numHeads: heads,
+    dFeedForward: ff,
+    numEncoderLayers: layers,
+    numDecoderLayers: layers,
+    epsilon,
+    scope: new heddle.nn.Scope(parameters),
+  });
+  const source = new PackedInput(heddle, 'source');
+  const target = new PackedInput(heddle, 'target', source.bounds);
+  const smoothing = Number(/label smoothing ([\d.]+)/.exec(run.loss)?.[1] ?? 0);
+  const loss = new Loss(heddle, model.forward(source, target), target.rows, smoothing);
+  const batches = run.batches.map(({ src, tgt_in: given, tgt_out: wanted }) => {
+    const isThere = (row) => (_, column) => wanted[row][column] !== pad;
+    const from = source.batch(src.map((ids) => ids.filter((id) => id !== pad)));
+    const to = target.batch(given.map((ids, row) => ids.filter(isThere(row))));
+    const labels = loss.feeds(wanted.map((ids) => ids.filter((id) => id !== pad)));
+    return {
+      feeds: { ...from.feeds, ...to.feeds, ...labels },
+      sizes: new Map([...from.sizes, ...to.sizes]),
+    };
+  });
+  return {
+    loss: loss.tensor,
+    parameters: [...parameters],
+    batches,
+    capacities: capacitiesOf(batches),
+    goldenOf: ({ name }, golden) => valuesOf(name, golden),
+    isAtRest: ({ name }) => name.endsWith('k_proj.bias'),
+    dispose: () => model.dispose(),
+  };
+}
+
+/** torch.nn.MultiheadAttention has one projection to queries, keys and values. */
+function valuesOf(ours, golden) {
+  const [part] = /[qkv](?=_proj\.(weight|bias)$)/.exec(ours) ?? [];
+  const name = ours
+    .replace('embedding.weight', 'embed.weight')
+    .replace('output.bias', 'out_bias')
+    .replace('.layers.', '.')
+    .replace(/\.[qkv]_proj\.(weight|bias)$/, '.in_proj_$1');
+  const tensor = golden.get(name);
+  if (!tensor) throw new Error(`no tensor ${name} for ${ours}`);
+  if (part === undefined) return { name, values: tensor.data };
+  const size = tensor.data.length / 3;
+  const first = 'qkv'.indexOf(part) * size;
+  return { name, values: tensor.data.subarray(first, first + size) };
+}
