@@ -1,5 +1,6 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { GenerateOptions } from '../generation/options.js';
+import type { Perplexity, PerplexityOptions } from '../generation/perplexity.js';
 import type { Backend } from '../graph/backend.js';
 import { describeValue } from '../graph/options.js';
 import type { Parameters } from '../graph/parameters.js';
@@ -60,6 +61,15 @@ export interface Model {
     prompt: Prompt,
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedToken, void, undefined>;
+  /**
+   * How well the model foresees a text: exp of the mean of −ln p of its ids, each given those before it. Texts longer than the
+   * context are read in windows that overlap.
+   * @throws ERR_UNSUPPORTED for a model that writes no text; ERR_INPUT for a text of fewer than two ids.
+   */
+  perplexity(
+    text: string | { inputIds: readonly number[] },
+    options?: PerplexityOptions,
+  ): Promise<Perplexity>;
   /** `embed` with the checkpoint's prompt for queries (`query`), or with none where it has none. */
   encodeQuery<P extends Precision = 'float32'>(
     texts: string | readonly string[],
@@ -182,6 +192,10 @@ export class EncoderModel implements Model {
     _prompt: unknown,
     _options?: unknown,
   ): AsyncGenerator<GeneratedToken, void, undefined> {
+    throw this.writesNoText();
+  }
+
+  async perplexity(_text: unknown, _options?: unknown): Promise<Perplexity> {
     throw this.writesNoText();
   }
 
