@@ -93,6 +93,7 @@ async function inspectCached(
   try {
     const needed = await neededFiles({
       has: (path) => cache.has(commit, path),
+      under: (folder) => cache.under(commit, folder),
       open: async (path) => cache.pathOf(commit, path),
     });
     const isUsable = needed.hasWeights;
@@ -125,6 +126,7 @@ async function fetchFiles(
   // The files that name others come first.
   const needed = await neededFiles({
     has: (path) => listing.has(path),
+    under: (folder) => [...listing.keys()].filter((path) => path.startsWith(folder)),
     open: async (path) => {
       await fetchOne(repository, cache, commit, listing.get(path)!, progress);
       return cache.pathOf(commit, path);
