@@ -57,8 +57,12 @@ export class DecoderModel extends EncoderModel {
     prompt: Prompt,
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedToken, void, undefined> {
-    await this.use(async () => undefined);
-    yield* this.generator.stream(prompt, options);
+    const end = this.beginCall();
+    try {
+      yield* this.generator.stream(prompt, options);
+    } finally {
+      end();
+    }
   }
 
   override async perplexity(

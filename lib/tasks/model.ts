@@ -296,16 +296,24 @@ export class EncoderModel implements Model {
 
   /** Counts a call, which keeps the memory until it ends. */
   protected async use<T>(body: () => Promise<T>): Promise<T> {
+    const end = this.beginCall();
+    try {
+      return await body();
+    } finally {
+      end();
+    }
+  }
+
+  /** @returns what ends the call. */
+  protected beginCall(): () => void {
     if (this.disposed) {
       throw new HeddleError('ERR_DISPOSED', `the model ${this.architecture} was disposed`);
     }
     this.calls++;
-    try {
-      return await body();
-    } finally {
+    return () => {
       this.calls--;
       if (this.disposed && this.calls === 0) this.release();
-    }
+    };
   }
 
   /** Runs that nobody waits for any more may still be ending. */

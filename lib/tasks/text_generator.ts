@@ -185,7 +185,7 @@ export class TextGenerator {
     if (readCalls === undefined) return {};
     const answer = eosTokenIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids;
     // The marks of some are special tokens, which `text` is without.
-    const text = this.tokenizerFor('tools').tokenizer.decode(answer, { skipSpecialTokens: false });
+    const text = this.tokenizerFor('tools').tokenizer.decode(answer, { skipUnknownIds: true });
     return { toolCalls: readCalls(text) };
   }
 
@@ -199,7 +199,7 @@ export class TextGenerator {
     const window = 16 + 4 * Math.max(...stop.map(({ length }) => length));
     return (ids) => {
       const last = ids.slice(Math.max(promptLength, ids.length - window));
-      const text = tokenizer.decode(last, { skipSpecialTokens: true });
+      const text = tokenizer.decode(last, { skipSpecialTokens: true, skipUnknownIds: true });
       return stop.some((each) => text.includes(each));
     };
   }
@@ -209,7 +209,7 @@ export class TextGenerator {
     if (this.parts.tokenizer === undefined && stop.length === 0) return [];
     const { tokenizer } = this.tokenizerFor('stop');
     return Array.from({ length: count }, () =>
-      tokenizer.decodeUntil(stop, { skipSpecialTokens: true }),
+      tokenizer.decodeUntil(stop, { skipSpecialTokens: true, skipUnknownIds: true }),
     );
   }
 
