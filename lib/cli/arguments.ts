@@ -1,26 +1,30 @@
 /**
  * Writes arguments so that cac's parser cannot misread them. It would take the argument behind a flag for its value where it
- * looks like a number or a boolean (`--json 1e3`), and takes no value that begins with a dash (`--file -`).
+ * looks like a number or a boolean (`--json 1e3`), and takes no value that begins with a dash (`--file -`, or `-` alone, which
+ * is put at the end).
  *
  * @param args as the process got them, without Node and the script. @param flags names of the options without a value.
  */
 export function unambiguous(args: readonly string[], flags: ReadonlySet<string>): string[] {
   const result: string[] = [];
+  const dashes: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     const next = args[i + 1];
-    if (arg === '--') return [...result, ...args.slice(i)];
+    if (arg === '--') return [...result, '--', ...dashes, ...args.slice(i + 1)];
     const isOption = /^--?[a-z][^=]*$/.test(arg) && next !== undefined;
     if (isOption && flags.has(arg.replace(/^-+/, '')) && !next.startsWith('-')) {
       result.push(`${arg}=true`);
     } else if (isOption && !flags.has(arg.replace(/^-+/, '')) && next === '-') {
       result.push(`${arg}=-`);
       i++;
+    } else if (arg === '-') {
+      dashes.push(arg);
     } else {
       result.push(arg);
     }
   }
-  return result;
+  return dashes.length === 0 ? result : [...result, '--', ...dashes];
 }
 
 /** The value of an option as it was written: the parser makes a number of the tag `1.0`. */

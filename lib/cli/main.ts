@@ -14,6 +14,7 @@ import { registerGenerate } from './generate.js';
 import { registerInspect } from './inspect.js';
 import { joinSubcommand, registerModels } from './models.js';
 import { registerRerank } from './rerank.js';
+import { registerScore } from './score.js';
 import { registerSearch } from './search.js';
 
 const cli = cac('heddle');
@@ -24,6 +25,7 @@ registerClassify(cli);
 registerRerank(cli);
 registerGenerate(cli);
 registerChat(cli);
+registerScore(cli);
 registerInspect(cli);
 registerModels(cli);
 registerBench(cli);

@@ -40,7 +40,7 @@ export async function* generateTokens(
 ): AsyncGenerator<SequenceToken, void, undefined> {
   const { signal, maxLength, numReturnSequences } = settings;
   const sampler = new Sampler(settings);
-  const begin = engine.begin();
+  const begin = engine.begin([], prompt.length);
   let running = [{ number: 0, sequence: begin, ids: prompt.slice() }];
   try {
     signal?.throwIfAborted();

@@ -29,7 +29,7 @@ export async function generateBeams(
   /** Which sequence each running beam has in the engine; at first all have one. */
   let sequences: Sequence[] = [];
   const open = new Set<Sequence>();
-  const begin = engine.begin();
+  const begin = engine.begin([], prompt.length);
   open.add(begin);
   try {
     signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /** A model's folder in the cache: `blobs` named by hash, `snapshots` of links to them, `refs`, and marks of what is not there. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, link, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import {
@@ -48,6 +48,12 @@ export class CachedRepository {
   has(commit: string, path: string): boolean | undefined {
     if (existsSync(this.pathOf(commit, path))) return true;
     return existsSync(this.absenceOf(commit, path)) ? false : undefined;
+  }
+
+  /** Files of a commit in a folder, which ends with a slash. */
+  under(commit: string, folder: string): string[] {
+    const path = this.pathOf(commit, folder);
+    return existsSync(path) ? readdirSync(path).map((name) => folder + name) : [];
   }
 
   /** Whether the file is there in its whole length. */

@@ -7,6 +7,8 @@ import { HeddleError } from '../errors.js';
 export interface RepositoryView {
   /** Whether a file is there; undefined where that is not known. */
   has(path: string): boolean | undefined;
+  /** Files that are known to be there whose path begins so. */
+  under(folder: string): Iterable<string>;
   /** Where a file that is there can be read on this machine. */
   open(path: string): Promise<string>;
 }
@@ -63,6 +65,9 @@ export async function neededFiles(
 
   const addModel = async (folder: string): Promise<void> => {
     for (const name of modelFiles) want(folder + name);
+    for (const path of view.under(`${folder}additional_chat_templates/`)) {
+      if (/\/[\w-]+\.jinja$/.test(path)) want(path);
+    }
     if (view.has(`${folder}tokenizer.json`) === false) {
       for (const name of vocabularyFiles) want(folder + name);
     }

@@ -132,6 +132,7 @@ async function inspectCached(
   try {
     const view = {
       has: (path: string) => cache.has(commit, path),
+      under: (folder: string) => cache.under(commit, folder),
       open: async (path: string) => cache.pathOf(commit, path),
     };
     const needed = await neededFiles(view, part);
@@ -168,6 +169,7 @@ async function fetchFiles(
   // The files that name others come first.
   const view = {
     has: (path: string) => listing.has(path),
+    under: (folder: string) => [...listing.keys()].filter((path) => path.startsWith(folder)),
     open: async (path: string) => {
       await fetchOne(repository, cache, commit, listing.get(path)!, progress);
       return cache.pathOf(commit, path);

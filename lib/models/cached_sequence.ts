@@ -22,12 +22,14 @@ export class CachedSequence implements Sequence {
   constructor(
     private readonly pool: PagePool,
     ids: readonly number[] = [],
+    /** How many ids there will be at least. */
+    readonly expected = 0,
   ) {
     this.ids = [...ids];
   }
 
   fork(): CachedSequence {
-    const copy = new CachedSequence(this.pool, this.ids);
+    const copy = new CachedSequence(this.pool, this.ids, this.expected);
     for (const page of this.pages) this.pool.retain(page);
     copy.pages = [...this.pages];
     copy.cached = this.cached;

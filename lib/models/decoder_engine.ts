@@ -11,8 +11,11 @@ export interface StepItem {
   readonly sequence: Sequence;
   /** Ids that follow those given before; none only where some of these are not computed yet. */
   readonly ids: readonly number[];
-  /** False where nobody wants the logits, as after a part of a prompt; then they are empty. */
-  readonly wantsLogits?: boolean;
+  /**
+   * Default true: what follows the last id. False where nobody wants the logits, as after a part of a prompt; then they are
+   * empty. `all`: what follows each of the ids, [ids, vocabSize].
+   */
+  readonly wantsLogits?: boolean | 'all';
 }
 
 export interface DecoderEngine {
@@ -20,7 +23,7 @@ export interface DecoderEngine {
   /** The most ids of one sequence. */
   readonly maxPositions: number;
   /**
-   * Computes all items in one run of the engine. @returns logits of what follows each item's last id, float32 [vocabSize].
+   * Computes all items. @returns for each the logits of what follows its last id, float32 [vocabSize], the caller's to change.
    * A sequence's result does not depend on the others.
    * @throws ERR_INPUT for ids outside the vocabulary and sequences that are too long; ERR_MEMORY where the cache is full;
    * ERR_ARGUMENT for a sequence that is in another step, given twice or freed. Then nothing has changed.
@@ -29,8 +32,11 @@ export interface DecoderEngine {
     batch: readonly StepItem[],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<Float32Array[]>;
-  /** @param ids that the first step computes before its own. */
-  begin(ids?: readonly number[]): Sequence;
+  /**
+   * @param ids that the first step computes before its own.
+   * @param expected how long the text will be at least: some models read long texts otherwise from their first id on.
+   */
+  begin(ids?: readonly number[], expected?: number): Sequence;
   /** A sequence with the same ids, which shares what is cached of them. */
   fork(sequence: Sequence): Sequence;
   /** Gives the sequence's memory back; may be called again. */

@@ -28,8 +28,6 @@ const defaultBytes = 2 ** 30;
 /** Sequences of full length that the cache has room for at most: more memory than that is not asked for. */
 const fullSequences = 16;
 
-const noLogits = new Float32Array(0);
-
 /** The cache of the TypeScript backend, which copies all of it in each run. */
 const referencePages = 32;
 
@@ -79,9 +77,9 @@ export class PagedEngine implements DecoderEngine {
     return { total: this.pool.pages, inUse: this.pool.inUse };
   }
 
-  begin(ids: readonly number[] = []): CachedSequence {
+  begin(ids: readonly number[] = [], expected = 0): CachedSequence {
     this.checkIds(ids, 0);
-    const sequence = new CachedSequence(this.pool, ids);
+    const sequence = new CachedSequence(this.pool, ids, expected);
     this.alive.add(sequence);
     return sequence;
   }
@@ -109,8 +107,7 @@ export class PagedEngine implements DecoderEngine {
     try {
       const results = await this.graph.run(this.plans, rows, options);
       for (const row of rows) this.commit(row);
-      const logits = split(results.logits);
-      return rows.map(({ wantsLogits }) => (wantsLogits ? logits.shift() : undefined) ?? noLogits);
+      return split(results.logits, rows);
     } catch (error) {
       for (const row of rows) this.undo(row);
       throw error;
@@ -171,18 +168,24 @@ export class PagedEngine implements DecoderEngine {
     const own = this.own(sequence, 'reuse');
     if (own.cached > 0) return 0;
     const all = [...own.ids, ...ids];
-    own.adoptPrefix(all, all.length > this.decoder.rotaryLimit ? 1 : 0);
+    own.adoptPrefix(all, this.variantOf(own, all.length));
     const found = Math.max(0, own.cached - own.ids.length);
     own.ids.push(...ids.slice(0, found));
     return found;
   }
 
+  private variantOf({ expected }: CachedSequence, length: number): number {
+    return Math.max(length, expected) > this.decoder.rotaryLimit ? 1 : 0;
+  }
+
   private place(item: StepItem, others: ReadonlySet<Sequence>): RowPlan {
     const sequence = item.sequence as CachedSequence;
     const { wantsLogits = true } = item;
-    const reused = this.reuse(sequence, item.ids);
+    // Of what is found in the cache there are no logits.
+    const reused = wantsLogits === 'all' ? 0 : this.reuse(sequence, item.ids);
     const ids = [...sequence.ids, ...item.ids.slice(reused)];
-    const variant = ids.length > this.decoder.rotaryLimit ? 1 : 0;
+    const wanted = wantsLogits === 'all' ? item.ids.length : wantsLogits ? 1 : 0;
+    const variant = this.variantOf(sequence, ids.length);
     // Angles of long texts differ from the first id on: what short ones left is of no use.
     if (variant !== sequence.variant) {
       sequence.variant = variant;
@@ -190,7 +193,7 @@ export class PagedEngine implements DecoderEngine {
     }
     sequence.lastStep = this.steps;
     const first = sequence.cached;
-    const row: RowPlan = { sequence, ids, first, wantsLogits, reused, added: [], copy: undefined };
+    const row: RowPlan = { sequence, ids, first, wanted, reused, added: [], copy: undefined };
     try {
       const last = sequence.pages.at(-1);
       const isPartial = sequence.cached < sequence.pages.length * pagePositions;
@@ -341,7 +344,12 @@ function checkSaved({ cached, ids, variant, rows }: SavedSequence, memory: KeyVa
   throw mismatch('ERR_INPUT', 'restore', 'what save gave, of the same model', wrong ?? `${cached}`);
 }
 
-function split({ data, shape }: NdArray): Float32Array[] {
+function split({ data, shape }: NdArray, rows: readonly RowPlan[]): Float32Array[] {
   const width = shape[1];
-  return Array.from({ length: shape[0] }, (_, i) => data.slice(i * width, (i + 1) * width));
+  let at = 0;
+  return rows.map(({ wanted }) => {
+    const first = at;
+    at += wanted;
+    return data.slice(first * width, at * width);
+  });
 }

@@ -16,7 +16,8 @@ export interface RowPlan {
   readonly ids: readonly number[];
   /** The first that is computed. */
   readonly first: number;
-  readonly wantsLogits: boolean;
+  /** Of so many of its last ids there are logits. */
+  readonly wanted: number;
   /** Ids that were found in the cache, and so count as given before. */
   readonly reused: number;
   /** Pages that were taken for this step. */
@@ -63,7 +64,7 @@ export class StepGraph {
     };
   }
 
-  /** What follows each sequence's last id: [sequences that want it, vocabSize]. */
+  /** What follows the ids of which logits are wanted: [their number, vocabSize], in order. */
   async run(
     plans: PlanCache,
     items: readonly RowPlan[],
@@ -164,16 +165,18 @@ export class StepGraph {
       tableOffsets,
       tables: Int32Array.from(items.flatMap(({ sequence }) => sequence.pages)),
       partOffsets,
-      last: segments
-        .subarray(1)
-        .map((end) => end - 1)
-        .filter((_, i) => items[i].wantsLogits),
+      last: Int32Array.from(
+        items.flatMap(({ wanted }, i) =>
+          Array.from({ length: wanted }, (_, k) => segments[i + 1] - wanted + k),
+        ),
+      ),
       from: Int32Array.from(copies, ({ from }) => from),
       to: Int32Array.from(copies, ({ to }) => to),
     };
     const { decoder } = this;
     if (decoder.rotaryLimit === Infinity) return feeds;
-    return { ...feeds, angles: decoder.anglesOf(positionIds, segments, lengths) };
+    const expected = items.map(({ ids: all, sequence }) => Math.max(all.length, sequence.expected));
+    return { ...feeds, angles: decoder.anglesOf(positionIds, segments, expected) };
   }
 
   /** The cached keys and values of a sequence. */

@@ -16,6 +16,9 @@ const defaultLimits: ChunkLimits = { alone: 512, beside: 192 };
 interface Task {
   readonly sequence: Sequence;
   ids: readonly number[];
+  readonly wantsLogits: boolean | 'all';
+  /** Logits of the chunks that are computed. */
+  readonly parts: Float32Array[];
   readonly request: Request;
   /** Its place in the request. */
   readonly index: number;
@@ -53,8 +56,8 @@ export class StepScheduler implements DecoderEngine {
     this.maxPositions = engine.maxPositions;
   }
 
-  begin(ids?: readonly number[]): Sequence {
-    return this.engine.begin(ids);
+  begin(ids?: readonly number[], expected?: number): Sequence {
+    return this.engine.begin(ids, expected);
   }
 
   fork(sequence: Sequence): Sequence {
@@ -91,10 +94,11 @@ export class StepScheduler implements DecoderEngine {
         reject: settling(reject),
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      batch.forEach(({ sequence, ids }, index) => {
-        const reused = this.engine.reuse(sequence, ids);
+      batch.forEach(({ sequence, ids, wantsLogits = true }, index) => {
+        const reused = wantsLogits === 'all' ? 0 : this.engine.reuse(sequence, ids);
+        const task = { sequence, ids: ids.slice(reused), wantsLogits, parts: [], request, index };
         this.taken.add(sequence);
-        this.waiting.push({ sequence, ids: ids.slice(reused), request, index, alone: false });
+        this.waiting.push({ ...task, alone: false });
       });
       this.schedule();
     });
@@ -173,7 +177,7 @@ export class StepScheduler implements DecoderEngine {
     const batch = chosen.map(({ task, count }) => ({
       sequence: task.sequence,
       ids: task.ids.slice(0, count),
-      wantsLogits: count === task.ids.length,
+      wantsLogits: (count === task.ids.length || task.wantsLogits === 'all') && task.wantsLogits,
     }));
     try {
       const results = await this.engine.step(batch);
@@ -192,10 +196,22 @@ export class StepScheduler implements DecoderEngine {
     const { request } = task;
     task.ids = task.ids.slice(count);
     task.alone = false;
+    if (logits.length > 0) task.parts.push(logits);
     if (task.ids.length > 0) return;
     this.waiting = this.waiting.filter((other) => other !== task);
-    request.results[task.index] = logits;
+    request.results[task.index] = joined(task.parts);
     request.unfinished--;
     if (request.unfinished === 0) request.resolve(request.results);
   }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,11 +1,13 @@
 import { readGenerationDefaults } from '../generation/generation_config.js';
 import type { GenerateOptions, GenerationDefaults } from '../generation/options.js';
+import { type Perplexity, type PerplexityOptions, perplexityOf } from '../generation/perplexity.js';
 import type { Decoder } from '../models/decoder.js';
 import { type CacheOptions, PagedEngine } from '../models/paged_engine.js';
 import { StepScheduler } from '../models/step_scheduler.js';
+import { pagePositions } from '../ops/index.js';
 import type { ChatTemplates } from '../text/chat_templates.js';
 import { EncoderModel, type EncoderParts } from './model.js';
-import type { Prompt } from './prompt.js';
+import { idsOfPrompt, type Prompt } from './prompt.js';
 import { type GeneratedToken, type Generation, TextGenerator } from './text_generator.js';
 
 /** The parts of a decoder that `load` puts together. */
@@ -55,8 +57,25 @@ export class DecoderModel extends EncoderModel {
     prompt: Prompt,
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedToken, void, undefined> {
-    await this.use(async () => undefined);
-    yield* this.generator.stream(prompt, options);
+    const end = this.beginCall();
+    try {
+      yield* this.generator.stream(prompt, options);
+    } finally {
+      end();
+    }
+  }
+
+  override async perplexity(
+    text: string | { inputIds: readonly number[] },
+    options: PerplexityOptions = {},
+  ): Promise<Perplexity> {
+    return this.use(async () => {
+      const { vocabSize, maxPositions, pages } = this.engine;
+      const reader = { tokenizer: this.parts.tokenizer, chatTemplates: undefined, vocabSize };
+      const ids = await idsOfPrompt('perplexity', text, reader, options.signal);
+      const room = Math.min(maxPositions, pages.total * pagePositions);
+      return perplexityOf(this.steps, ids, room, options);
+    });
   }
 
   protected override release(): void {

@@ -1,5 +1,6 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { GenerateOptions } from '../generation/options.js';
+import type { Perplexity, PerplexityOptions } from '../generation/perplexity.js';
 import type { Backend } from '../graph/backend.js';
 import { describeValue } from '../graph/options.js';
 import type { Parameters } from '../graph/parameters.js';
@@ -60,6 +61,15 @@ export interface Model {
     prompt: Prompt,
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedToken, void, undefined>;
+  /**
+   * How well the model foresees a text: exp of the mean of −ln p of its ids, each given those before it. Texts longer than the
+   * context are read in windows that overlap.
+   * @throws ERR_UNSUPPORTED for a model that writes no text; ERR_INPUT for a text of fewer than two ids.
+   */
+  perplexity(
+    text: string | { inputIds: readonly number[] },
+    options?: PerplexityOptions,
+  ): Promise<Perplexity>;
   /** `embed` with the checkpoint's prompt for queries (`query`), or with none where it has none. */
   encodeQuery<P extends Precision = 'float32'>(
     texts: string | readonly string[],
@@ -185,6 +195,10 @@ export class EncoderModel implements Model {
     throw this.writesNoText();
   }
 
+  async perplexity(_text: unknown, _options?: unknown): Promise<Perplexity> {
+    throw this.writesNoText();
+  }
+
   private writesNoText(): HeddleError {
     const message = `the model ${this.architecture} reads texts and writes none`;
     return new HeddleError('ERR_UNSUPPORTED', message, { found: this.architecture });
@@ -273,16 +287,24 @@ export class EncoderModel implements Model {
 
   /** Counts a call, which keeps the memory until it ends. */
   protected async use<T>(body: () => Promise<T>): Promise<T> {
+    const end = this.beginCall();
+    try {
+      return await body();
+    } finally {
+      end();
+    }
+  }
+
+  /** @returns what ends the call. */
+  protected beginCall(): () => void {
     if (this.disposed) {
       throw new HeddleError('ERR_DISPOSED', `the model ${this.architecture} was disposed`);
     }
     this.calls++;
-    try {
-      return await body();
-    } finally {
+    return () => {
       this.calls--;
       if (this.disposed && this.calls === 0) this.release();
-    }
+    };
   }
 
   /** Runs that nobody waits for any more may still be ending. */

@@ -1,7 +1,12 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { checkOptions, describeValue } from '../graph/options.js';
 import type { AsyncTokenizer } from '../text/async_tokenizer.js';
-import type { ChatMessage, ChatOptions, ChatTemplates } from '../text/chat_templates.js';
+import type {
+  ChatMessage,
+  ChatOptions,
+  ChatTemplates,
+  ToolCallReader,
+} from '../text/chat_templates.js';
 
 /** What a model continues: a text, its ids, or a conversation, which the model's chat template makes a text of. */
 export type Prompt = string | { inputIds: readonly number[] } | ChatPrompt;
@@ -55,6 +60,15 @@ export async function idsOfPrompt(
   const { bos } = tokenizer.tokenizer.specialIds;
   if (ids.length === 0 && bos !== undefined) ids.push(bos);
   return checkedIds(where, ids, reader.vocabSize);
+}
+
+/** What finds calls of the tools that a prompt offers in the answer, where the template shows how they are written. */
+export function toolCallReaderFor(
+  prompt: Prompt,
+  { chatTemplates }: PromptReader,
+): ToolCallReader | undefined {
+  if (typeof prompt === 'string' || !('messages' in prompt)) return undefined;
+  return chatTemplates?.toolCallReader(prompt);
 }
 
 function textOfChat(where: string, prompt: ChatPrompt, { chatTemplates }: PromptReader): string {

@@ -112,7 +112,7 @@ export function textGeneration(
       }
       if (!full) return { generated_text: text };
       const decode = (each: readonly number[]): string =>
-        tokenizer.decode(each, { skipSpecialTokens: true });
+        tokenizer.decode(each, { skipSpecialTokens: true, skipUnknownIds: true });
       // As one text, for what follows others may be written otherwise than what begins; but a text that was cut is its own.
       const isCut = options.stop_strings !== undefined;
       return { generated_text: isCut ? decode(promptIds) + text : decode([...promptIds, ...ids]) };

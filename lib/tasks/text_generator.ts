@@ -15,8 +15,16 @@ import {
   settingsFor,
 } from '../generation/settings.js';
 import type { DecoderEngine } from '../models/decoder_engine.js';
+import type { ToolCallReader } from '../text/chat_templates.js';
 import type { GeneratedText } from '../text/generated_text.js';
-import { idsOfPrompt, needsTokenizer, type Prompt, type PromptReader } from './prompt.js';
+import type { ToolCall } from '../text/tool_calls.js';
+import {
+  idsOfPrompt,
+  needsTokenizer,
+  type Prompt,
+  type PromptReader,
+  toolCallReaderFor,
+} from './prompt.js';
 
 export interface Generation {
   /** The new ids, that which ended them among them. */
@@ -27,6 +35,8 @@ export interface Generation {
   score?: number;
   /** Where `logprobs` asks for them. */
   logprobs?: readonly TokenLogprob[];
+  /** Calls of the prompt's tools that the text holds, perhaps none; where the chat template shows how they are written. */
+  toolCalls?: readonly ToolCall[];
   finishReason: FinishReason;
   /** Ids of the prompt. */
   promptTokens: number;
@@ -38,6 +48,8 @@ export interface GeneratedToken {
   text?: string;
   logprob?: number;
   alternatives?: TokenLogprob['alternatives'];
+  /** As of a `Generation`; of the last token. */
+  toolCalls?: readonly ToolCall[];
   /** Of the last token. */
   finishReason?: FinishReason;
   /** Ids of the prompt; of the last token. */
@@ -82,7 +94,9 @@ export class TextGenerator {
       onProgress: reports[i],
       signal,
     }));
-    const runs = all.map((ids, i) => this.continue(ids, settings[i]!));
+    const runs = all.map((ids, i) =>
+      this.continue(ids, settings[i]!, toolCallReaderFor(list[i]!, parts)),
+    );
     try {
       return (await Promise.all(runs)).flat();
     } catch (error) {
@@ -112,8 +126,11 @@ export class TextGenerator {
       return text?.stopped === true;
     };
     const ends = text === undefined ? [] : [textEnd];
+    const readCalls = toolCallReaderFor(prompt, parts);
+    const made: number[] = [];
     for await (const token of generateTokens(parts.engine, ids, settings, ends)) {
       const { id, logprob, finishReason } = token;
+      if (readCalls !== undefined) made.push(id);
       // An end-of-sequence id ends the text before it is asked.
       let shown = settings.eosTokenIds.includes(id) ? (text?.push(id) ?? '') : piece;
       if (finishReason !== undefined) shown += text?.finish() ?? '';
@@ -121,7 +138,11 @@ export class TextGenerator {
         id,
         ...(text !== undefined && { text: shown }),
         ...(logprob && { logprob: logprob.logprob, alternatives: logprob.alternatives }),
-        ...(finishReason && { finishReason, promptTokens: ids.length }),
+        ...(finishReason && {
+          ...this.toolCallsOf(made, settings, readCalls),
+          finishReason,
+          promptTokens: ids.length,
+        }),
       };
     }
   }
@@ -129,6 +150,7 @@ export class TextGenerator {
   private async continue(
     ids: readonly number[],
     settings: GenerationSettings,
+    readCalls: ToolCallReader | undefined,
   ): Promise<Generation[]> {
     const { engine } = this.parts;
     let sequences: GeneratedSequence[];
@@ -146,8 +168,25 @@ export class TextGenerator {
     return sequences.map((sequence) => {
       const [text] = this.textsOf(settings, 1);
       const whole = text && sequence.ids.map((id) => text.push(id)).join('') + text.finish();
-      return { ...sequence, ...(text && { text: whole! }), promptTokens: ids.length };
+      return {
+        ...sequence,
+        ...(text && { text: whole! }),
+        ...this.toolCallsOf(sequence.ids, settings, readCalls),
+        promptTokens: ids.length,
+      };
     });
+  }
+
+  private toolCallsOf(
+    ids: readonly number[],
+    { eosTokenIds }: GenerationSettings,
+    readCalls: ToolCallReader | undefined,
+  ): { toolCalls?: readonly ToolCall[] } {
+    if (readCalls === undefined) return {};
+    const answer = eosTokenIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids;
+    // The marks of some are special tokens, which `text` is without.
+    const text = this.tokenizerFor('tools').tokenizer.decode(answer, { skipUnknownIds: true });
+    return { toolCalls: readCalls(text) };
   }
 
   /** Whether the text of a beam's new ids holds a stop string; the last ids are enough, as it would have ended before. */
@@ -160,7 +199,7 @@ export class TextGenerator {
     const window = 16 + 4 * Math.max(...stop.map(({ length }) => length));
     return (ids) => {
       const last = ids.slice(Math.max(promptLength, ids.length - window));
-      const text = tokenizer.decode(last, { skipSpecialTokens: true });
+      const text = tokenizer.decode(last, { skipSpecialTokens: true, skipUnknownIds: true });
       return stop.some((each) => text.includes(each));
     };
   }
@@ -170,7 +209,7 @@ export class TextGenerator {
     if (this.parts.tokenizer === undefined && stop.length === 0) return [];
     const { tokenizer } = this.tokenizerFor('stop');
     return Array.from({ length: count }, () =>
-      tokenizer.decodeUntil(stop, { skipSpecialTokens: true }),
+      tokenizer.decodeUntil(stop, { skipSpecialTokens: true, skipUnknownIds: true }),
     );
   }
 

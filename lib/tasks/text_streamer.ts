@@ -39,7 +39,10 @@ export class TextStreamer implements BaseStreamer {
     if (skips) return;
     this.options.token_callback_function?.(ids);
     const { skip_special_tokens: skipSpecialTokens = true } = this.options;
-    this.decoder ??= this.tokenizer.decodeIncrementally({ skipSpecialTokens });
+    this.decoder ??= this.tokenizer.decodeIncrementally({
+      skipSpecialTokens,
+      skipUnknownIds: true,
+    });
     const text = ids.map((id) => this.decoder!.push(Number(id))).join('');
     if (text !== '') this.show(text);
   }

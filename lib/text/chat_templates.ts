@@ -2,6 +2,7 @@ import { HeddleError, mismatch } from '../errors.js';
 import { ChatTemplate } from './chat_template.js';
 import { defaultTemplate, readChatTemplates, type TemplateSource } from './chat_template_files.js';
 import { describe, isObject } from './tokenizer_json.js';
+import { parseToolCalls, type ToolCall, toolCallFormatOf } from './tool_calls.js';
 
 /** One message of a conversation. What else a template reads, such as `tool_calls` or `reasoning_content`, may be there. */
 export interface ChatMessage {
@@ -22,6 +23,9 @@ export interface ChatOptions {
   /** Further variables of the template, such as `enable_thinking`. */
   templateVariables?: Readonly<Record<string, unknown>>;
 }
+
+/** @param text an answer with its special tokens, but for the one that ended it. */
+export type ToolCallReader = (text: string) => readonly ToolCall[];
 
 /** The chat templates of a checkpoint. */
 export class ChatTemplates {
@@ -53,14 +57,7 @@ export class ChatTemplates {
    */
   apply(messages: readonly ChatMessage[], options: ChatOptions = {}, now = new Date()): string {
     checkMessages(messages);
-    const {
-      tools,
-      documents,
-      addGenerationPrompt = true,
-      chatTemplate,
-      templateVariables,
-    } = options;
-    const name = chatTemplate ?? this.usualName(tools !== undefined && tools.length > 0);
+    const { tools, documents, addGenerationPrompt = true, templateVariables } = options;
     const variables = {
       messages,
       tools: tools ?? null,
@@ -68,11 +65,22 @@ export class ChatTemplates {
       add_generation_prompt: addGenerationPrompt,
       ...templateVariables,
     };
-    return this.template(name).render({ ...this.specialTokens, ...plain(variables) }, now);
+    return this.template(this.nameFor(options)).render(
+      { ...this.specialTokens, ...plain(variables) },
+      now,
+    );
   }
 
-  private usualName(hasTools: boolean): string {
-    return hasTools && this.sources.has('tool_use') ? 'tool_use' : defaultTemplate;
+  /** What finds calls of the tools that these options have in an answer; undefined without tools, or where the template shows no format. */
+  toolCallReader(options: ChatOptions): ToolCallReader | undefined {
+    const source = hasTools(options) ? this.sources.get(this.nameFor(options)) : undefined;
+    const format = source && toolCallFormatOf(source.source);
+    return format && ((text) => parseToolCalls(text, format).toolCalls);
+  }
+
+  private nameFor(options: ChatOptions): string {
+    const usual = hasTools(options) && this.sources.has('tool_use') ? 'tool_use' : defaultTemplate;
+    return options.chatTemplate ?? usual;
   }
 
   private template(name: string): ChatTemplate {
@@ -92,6 +100,8 @@ export class ChatTemplates {
     return template;
   }
 }
+
+const hasTools = ({ tools }: ChatOptions): boolean => tools !== undefined && tools.length > 0;
 
 function checkMessages(messages: unknown): void {
   if (!Array.isArray(messages) || messages.length === 0) {

@@ -17,6 +17,12 @@ import { describe, type JsonObject, objectOrNull, own } from './tokenizer_json.j
 import { keptLengths } from './truncation.js';
 import { createVocabularyModel, type VocabularyModel } from './vocabulary_model.js';
 
+export interface DecodeOptions {
+  skipSpecialTokens?: boolean;
+  /** Whether ids that are no tokens, which models may make whose vocabulary was padded, have no text; default: they are ERR_INPUT. */
+  skipUnknownIds?: boolean;
+}
+
 /**
  * A tokenizer of the Hugging Face kind, from its tokenizer.json. Each step refuses a type it does not
  * know, so ids are either the reference's or an error.
@@ -205,40 +211,38 @@ export class Tokenizer {
    * The text of ids.
    * @throws ERR_INPUT for an id that is no token.
    */
-  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
-    const { skipSpecialTokens = false } = options;
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
     const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
-      const token = this.tokenToShow(ids[i]!, skipSpecialTokens, `ids[${i}]`);
+      const token = this.tokenToShow(ids[i]!, options, i);
       if (token !== undefined) tokens.push(token);
     }
     return this.joinTokens(tokens);
   }
 
   /** `decode` for ids that come one by one. */
-  decodeIncrementally(options: { skipSpecialTokens?: boolean } = {}): IncrementalDecoder {
-    const { skipSpecialTokens = false } = options;
+  decodeIncrementally(options: DecodeOptions = {}): IncrementalDecoder {
     let index = 0;
-    const tokenOf = (id: number): string | undefined =>
-      this.tokenToShow(id, skipSpecialTokens, `ids[${index++}]`);
+    const tokenOf = (id: number): string | undefined => this.tokenToShow(id, options, index++);
     return new IncrementalDecoder(tokenOf, this.createStages());
   }
 
   /** `decodeIncrementally` up to the first of some strings. */
-  decodeUntil(
-    stops: readonly string[],
-    options: { skipSpecialTokens?: boolean } = {},
-  ): GeneratedText {
+  decodeUntil(stops: readonly string[], options: DecodeOptions = {}): GeneratedText {
     return new GeneratedText(this.decodeIncrementally(options), stops);
   }
 
-  /** Undefined for a special token that is skipped. @throws ERR_INPUT for an id that is no token. */
-  private tokenToShow(id: number, skipsSpecial: boolean, where: string): string | undefined {
+  /** Undefined for what is left out. @throws ERR_INPUT for an id that is no token. */
+  private tokenToShow(
+    id: number,
+    { skipSpecialTokens = false, skipUnknownIds = false }: DecodeOptions,
+    index: number,
+  ): string | undefined {
     const token = this.tokens[id];
-    if (token === undefined) {
-      throw mismatch('ERR_INPUT', `decode: ${where}`, `a token's id`, describe(id));
+    if (token === undefined && !skipUnknownIds) {
+      throw mismatch('ERR_INPUT', `decode: ids[${index}]`, `a token's id`, describe(id));
     }
-    return skipsSpecial && this.specials.has(token) ? undefined : token;
+    return token !== undefined && skipSpecialTokens && this.specials.has(token) ? undefined : token;
   }
 }
 

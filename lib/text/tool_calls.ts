@@ -19,6 +19,19 @@ export interface ParsedAnswer {
  */
 export type ToolCallFormat = 'hermes' | 'mistral' | 'llama3';
 
+/** What the templates of each kind hold, to show the model how it called before or to tell it how to. */
+const formatMarks: readonly [mark: string, format: ToolCallFormat][] = [
+  ['<tool_call>', 'hermes'],
+  ['[TOOL_CALLS]', 'mistral'],
+  ['<|python_tag|>', 'llama3'],
+  ['"parameters": ', 'llama3'],
+];
+
+/** How the models that a chat template is for write calls, undefined where it does not show; by the marks in its source. */
+export function toolCallFormatOf(template: string): ToolCallFormat | undefined {
+  return formatMarks.find(([mark]) => template.includes(mark))?.[1];
+}
+
 /**
  * Takes the calls out of an answer. What looks like a call and cannot be read stays in the content.
  * @param text as decoded with special tokens, where the marks are such (Mistral, Llama 3.1).

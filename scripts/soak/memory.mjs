@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { load } from '../../dist/index.mjs';
 import { minilmFolder } from '../fetch-minilm.mjs';
+import { slope } from './slope.mjs';
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '12800' } } });
 const calls = Number(values.calls);
@@ -49,12 +50,3 @@ console.log(
   }),
 );
 process.exit(passed ? 0 : 1);
-
-/** Least squares: megabytes a call. */
-function slope(points) {
-  const mean = (i) => points.reduce((sum, point) => sum + point[i], 0) / points.length;
-  const [t, m] = [mean(0), mean(1)];
-  const above = points.reduce((sum, [x, y]) => sum + (x - t) * (y - m), 0);
-  const below = points.reduce((sum, [x]) => sum + (x - t) ** 2, 0);
-  return above / below;
-}

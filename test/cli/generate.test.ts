@@ -2,6 +2,7 @@ import { cp, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { load } from '../../lib/tasks/load.js';
 import { pipeline } from '../../lib/tasks/pipeline.js';
 import { fixture } from '../models/decoders.js';
 import { heddle } from './heddle.js';
@@ -78,6 +79,38 @@ describe('heddle generate', () => {
     ];
     for (const [args, code, message] of cases) {
       const found = await heddle(['generate', ...args]);
+      expect([found.code, found.stderr]).toEqual([code, expect.stringMatching(message)]);
+    }
+  });
+});
+
+describe('heddle score', () => {
+  it('prints the perplexity of a file or of stdin', async () => {
+    const text = Array.from({ length: 130 }, (_, i) => `w${3 + ((i * 31) % 57)}`).join('\n');
+    const file = join(folder, 'text.txt');
+    await writeFile(file, text);
+    using model = await load(folder);
+    const expected = await model.perplexity(text);
+    expect(expected.tokens).toBe(129);
+    const args = ['score', '--model', folder];
+    const whole = await heddle([...args, '--json', file]);
+    expect([whole.code, JSON.parse(whole.stdout)]).toEqual([0, expected]);
+    const piped = await heddle([...args, '--window', '50', '--stride', '20', '-'], { stdin: text });
+    const { perplexity } = await model.perplexity(text, { window: 50, stride: 20 });
+    expect(piped.stdout).toBe(`perplexity ${perplexity.toPrecision(6)} over 129 tokens\n`);
+  });
+
+  it('says what is wrong with a call', async () => {
+    const cases: [args: string[], code: number, message: RegExp][] = [
+      [['-'], 2, /--model: expected/],
+      [['--model', folder, '-'], 1, /at least one id|at least two ids/],
+      [['--model', folder, '--window', '1000', '-'], 1, /at least/],
+      [['--model', folder, '--window', '0', '-'], 2, /--window: expected a whole number/],
+      [['--model', folder, join(folder, 'none.txt')], 1, /none\.txt: cannot be read/],
+      [['--model', fixture('bert/a'), '-'], 1, /writes none/],
+    ];
+    for (const [args, code, message] of cases) {
+      const found = await heddle(['score', ...args]);
       expect([found.code, found.stderr]).toEqual([code, expect.stringMatching(message)]);
     }
   });

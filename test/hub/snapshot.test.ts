@@ -175,6 +175,20 @@ describe('fetchSnapshot', () => {
     expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(weights);
   });
 
+  it('fetches chat templates by the names that they have', async () => {
+    const templates = [
+      'additional_chat_templates/rag.jinja',
+      'additional_chat_templates/tool_use.jinja',
+    ];
+    const files = Object.fromEntries(
+      [...templates, 'additional_chat_templates/a.py'].map((path) => [path, path]),
+    );
+    hub.push('org/chat', { ...tinyModel, ...files });
+    const { folder } = await fetch('main', {}, 'org/chat');
+    expect(listing(folder)).toEqual([...neededOfTiny, ...templates].sort());
+    expect((await fetch('main', { offline: true }, 'org/chat')).folder).toBe(folder);
+  });
+
   it('fetches shards by their index', async () => {
     const map = { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' };
     const sharded = {

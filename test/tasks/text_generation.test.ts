@@ -44,6 +44,32 @@ describe('generate', () => {
     );
   });
 
+  it('reads calls of tools from the answer, where the prompt has tools', async () => {
+    const call = { name: 'f', arguments: { x: [1] } };
+    const text = `Well.\n<tool_call>\n${JSON.stringify(call)}\n</tool_call>`;
+    const { generator, engine, tokenizer, end } = await scripted(text);
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    expect(await generator.generate({ messages, tools })).toMatchObject([
+      { text, toolCalls: [call] },
+    ]);
+    const tokens: GeneratedToken[] = [];
+    for await (const token of generator.stream({ messages, tools })) tokens.push(token);
+    expect(tokens.filter(({ toolCalls }) => toolCalls)).toEqual([tokens.at(-1)]);
+    expect(tokens.at(-1)!.toolCalls).toEqual([call]);
+    for (const prompt of ['Hi', { messages }, { messages, tools: [] }]) {
+      expect((await generator.generate(prompt))[0]).not.toHaveProperty('toolCalls');
+    }
+    engine.answer = [end, end];
+    const [none] = await generator.generate({ messages, tools });
+    expect(none!.toolCalls).toEqual([]);
+    const generate = textGeneration(generator, tokenizer);
+    const kwargs = { tokenizer_encode_kwargs: { tools } };
+    expect(await generate(messages, kwargs)).toEqual([
+      { generated_text: [...messages, { role: 'assistant', content: '' }] },
+    ]);
+  });
+
   it('reports the tokens of all prompts', async () => {
     const { generator } = await scripted(answer);
     const seen: number[] = [];

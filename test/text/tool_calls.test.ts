@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseToolCalls, type ToolCallFormat } from '../../lib/text/tool_calls.js';
+import {
+  parseToolCalls,
+  type ToolCallFormat,
+  toolCallFormatOf,
+} from '../../lib/text/tool_calls.js';
 
 const weather = { name: 'weather', arguments: { city: 'Köln', days: 3 } };
 const time = { name: 'time', arguments: {} };
@@ -80,5 +85,17 @@ describe('calls of tools', () => {
     const many = '<tool_call>{"name":"time"}</tool_call>'.repeat(20_000);
     expect(parseToolCalls(many).toolCalls).toHaveLength(20_000);
     expect(parseToolCalls('<tool_call>'.repeat(50_000)).toolCalls).toEqual([]);
+  });
+});
+
+describe('toolCallFormatOf', () => {
+  it.each([
+    ['chatml', 'hermes'],
+    ['instructions', 'mistral'],
+    ['headers', 'llama3'],
+    ['turns', undefined],
+  ])('tells how the template %s wants calls: %s', (name, format) => {
+    const file = new URL(`../fixtures/chat/templates/${name}.jinja`, import.meta.url);
+    expect(toolCallFormatOf(readFileSync(file, 'utf8'))).toBe(format);
   });
 });
