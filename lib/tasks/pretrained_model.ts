@@ -1,5 +1,6 @@
 import { mismatch } from '../errors.js';
 import type { GenerateOptions } from '../generation/options.js';
+import type { Perplexity, PerplexityOptions } from '../generation/perplexity.js';
 import { checkOptions, describeValue } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 import type { ChoiceInputs } from '../models/choice_inputs.js';
@@ -189,6 +190,13 @@ class CallableModel implements Model {
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedToken, void, undefined> {
     return this.core.stream(prompt, options);
+  }
+
+  perplexity(
+    text: string | { inputIds: readonly number[] },
+    options?: PerplexityOptions,
+  ): Promise<Perplexity> {
+    return this.core.perplexity(text, options);
   }
 
   rerank(query: string, documents: readonly string[], options?: RerankOptions): Promise<Ranked[]> {

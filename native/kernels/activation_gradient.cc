@@ -6,10 +6,23 @@
 
 namespace heddle::HEDDLE_ISA {
 
-// f′ for f(x) = x·σ(scale·x): s + scale·x·s·(1 − s).
+// σ(x) and its derivative σ·(1 − σ), both by e^−|x|: neither cancels, however far from 0.
+struct Logistic {
+  F32 value, slope;
+};
+
+HEDDLE_INLINE Logistic logistic(F32 x) {
+  const F32 power = expNonPositive(neg(abs(x)));
+  const F32 larger = div(broadcast(1.0f), add(broadcast(1.0f), power));
+  const F32 smaller = mul(power, larger);
+  return {select(less(x, zero()), smaller, larger), mul(smaller, larger)};
+}
+
+// f′ for f(x) = x·σ(scale·x): σ + scale·x·σ′.
 HEDDLE_INLINE F32 gatedSlope(F32 x, F32 scale) {
-  const F32 s = sigmoid(mul(x, scale));
-  return fma(mul(mul(scale, x), s), sub(broadcast(1.0f), s), s);
+  const F32 scaled = mul(x, scale);
+  const Logistic gate = logistic(scaled);
+  return fma(scaled, gate.slope, gate.value);
 }
 
 template <Activation Kind>
@@ -24,21 +37,18 @@ HEDDLE_INLINE F32 slope(F32 x) {
     return fma(x, density, area);
   }
   if constexpr (Kind == Activation::kGeluTanh) {
+    // The gate ½·(1 + tanh(u)) is σ(2·u), with u = √(2/π)·(x + 0.044715·x³).
     const F32 square = mul(x, x);
     const F32 cubic = fma(mul(square, x), broadcast(0.044715f), x);
-    const F32 t = tanh(mul(cubic, broadcast(0.797884561f)));
-    const F32 inner = mul(broadcast(0.797884561f), fma(square, broadcast(3 * 0.044715f), one));
-    return fma(mul(mul(half, x), fnma(t, t, one)), inner, fma(half, t, half));
+    const Logistic gate = logistic(mul(cubic, broadcast(2 * 0.797884561f)));
+    const F32 inner = mul(broadcast(2 * 0.797884561f), fma(square, broadcast(3 * 0.044715f), one));
+    return fma(mul(x, inner), gate.slope, gate.value);
   }
   if constexpr (Kind == Activation::kSilu) return gatedSlope(x, one);
-  if constexpr (Kind == Activation::kTanh) {
-    const F32 t = tanh(x);
-    return fnma(t, t, one);
+  if constexpr (Kind == Activation::kTanh) {  // tanh(x) = 2·σ(2·x) − 1
+    return mul(broadcast(4.0f), logistic(add(x, x)).slope);
   }
-  if constexpr (Kind == Activation::kSigmoid) {
-    const F32 s = sigmoid(x);
-    return mul(s, sub(one, s));
-  }
+  if constexpr (Kind == Activation::kSigmoid) return logistic(x).slope;
   if constexpr (Kind == Activation::kQuickGelu) return gatedSlope(x, broadcast(1.702f));
   return one;
 }
