@@ -1,8 +1,10 @@
 # The addon, for node-gyp. Sources and flags stand in sources.json, which CMakeLists.txt reads too.
-# `-- -Dsan=asan` builds it under AddressSanitizer and UndefinedBehaviorSanitizer.
+# `-- -Dsan=asan` builds it under AddressSanitizer and UndefinedBehaviorSanitizer, `-Davx512=off` without
+# AVX-512 and AVX-VNNI: builds faster where no CPU runs them.
 {
   'variables': {
     'san%': 'none',
+    'avx512%': 'on',
     'heddle_openmp%': '<!(node scripts/build-openmp.mjs)',
   },
   'target_defaults': {
@@ -32,6 +34,7 @@
       },
     },
     'conditions': [
+      ['avx512=="off"', {'defines': ['HEDDLE_WITHOUT_AVX512']}],
       ['san=="asan"', {
         'cflags!': ['-O3'],
         'cflags': [
@@ -64,10 +67,10 @@
           'ldflags': ['-Wl,-z,nodelete'],
         }],
         ['san=="asan"', {'ldflags': ['-fsanitize=address,undefined']}],
-        ['target_arch=="x64"', {
+        ['target_arch=="x64"', {'dependencies': ['heddle_avx2']}],
+        ['target_arch=="x64" and avx512=="on"', {
           'dependencies': [
-            'heddle_avx2', 'heddle_avx2vnni', 'heddle_avx512', 'heddle_avx512vnni',
-            'heddle_avx512bf16',
+            'heddle_avx2vnni', 'heddle_avx512', 'heddle_avx512vnni', 'heddle_avx512bf16',
           ],
         }],
         ['target_arch=="arm64"', {'dependencies': ['heddle_neon', 'heddle_neondot']}],
@@ -98,6 +101,8 @@
           'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas avx2 msvc)'],
         }},
       },
+    ]}],
+    ['target_arch=="x64" and avx512=="on"', {'targets': [
       {
         'target_name': 'heddle_avx2vnni',
         'type': 'static_library',
