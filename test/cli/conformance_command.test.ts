@@ -45,11 +45,22 @@ describe('npm run conformance', () => {
     const { code, stdout } = await script('conformance.mjs', ['training', training, '--json']);
     const { runs, failures } = JSON.parse(stdout);
     expect({ code, failures }).toEqual({ code: 0, failures: [] });
-    expect(runs).toMatchObject([{ model: 'encdec', passed: 4, total: 4 }]);
-    const { greatest } = runs[0];
-    const names = ['loss', 'gradient norm', 'first gradients', 'final weights'];
-    expect(Object.keys(greatest)).toEqual(names);
-    for (const name of names) expect(greatest[name]).toBeLessThan(1e-5);
+    expect(runs).toMatchObject(
+      ['encdec', 'llama'].map((model) => ({ model, passed: 4, total: 4 })),
+    );
+    // Where a second moment is tiny, Adam magnifies what gradients are apart.
+    const limits = {
+      loss: 1e-5,
+      'gradient norm': 1e-5,
+      'first gradients': 1e-6,
+      'final weights': 5e-5,
+    };
+    for (const { greatest } of runs) {
+      expect(Object.keys(greatest)).toEqual(Object.keys(limits));
+      for (const [name, limit] of Object.entries(limits)) {
+        expect(greatest[name], name).toBeLessThan(limit);
+      }
+    }
   });
 
   it('says where a training run departs', async () => {
@@ -60,7 +71,8 @@ describe('npm run conformance', () => {
       const run = JSON.parse(await readFile(file, 'utf8'));
       run.trajectory[2].loss += 0.001;
       await writeFile(file, JSON.stringify(run));
-      const { code, stdout } = await script('conformance.mjs', ['training', folder, '--json']);
+      const args = ['training', folder, '--runs', 'encdec', '--json'];
+      const { code, stdout } = await script('conformance.mjs', args);
       const { runs, failures } = JSON.parse(stdout);
       expect(code).toBe(1);
       expect(runs).toMatchObject([{ model: 'encdec', passed: 3, total: 4 }]);
