@@ -3,11 +3,12 @@
 #include <inttypes.h>
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
+#include <optional>
 
 #include "checked.h"
 #include "error.h"
+#include "node_times.h"
 
 namespace heddle {
 namespace {
@@ -74,13 +75,12 @@ class Run {
   }
 
   // The whole run, on one thread of the team. All threads pass the same barriers, also after a
-  // cancellation: then they only skip the work.
-  void execute(Team& team, int thread, int threads, Scratch scratch) {
+  // cancellation: then they only skip the work. With `times`, nodes do not overlap.
+  void execute(Team& team, int thread, int threads, Scratch scratch, NodeTimes* times) {
     bool skip = false;
     for (size_t i = 0; i < plan_.nodes.size(); ++i) {
       const Node& node = plan_.nodes[i];
-      const bool measured = arguments_.profile != nullptr;
-      if (node.barrier || (measured && i > 0)) team.barrier();
+      if (node.barrier || (times && i > 0)) team.barrier();
       if (static_cast<int64_t>(i) == plan_.firstWrite) {
         // One thread decides for all whether the run still can be cancelled.
         if (thread == 0) abandoned_ = isRequested();
@@ -88,12 +88,9 @@ class Run {
         skip = abandoned_;
       }
       if (static_cast<int64_t>(i) < plan_.firstWrite) skip = isRequested();
-      if (measured && thread == 0) arguments_.profile[2 * i] = elapsedNs();
+      if (times) times->begin(thread, i);
       if (!skip) node.kernel->run(calls_[i], thread, threads, scratch);
-      if (measured) {
-        team.barrier();
-        if (thread == 0) arguments_.profile[2 * i + 1] = elapsedNs();
-      }
+      if (times) times->end(thread, i);
     }
   }
 
@@ -104,11 +101,6 @@ class Run {
 
  private:
   bool isRequested() const { return arguments_.cancelled->load(std::memory_order_relaxed) != 0; }
-
-  double elapsedNs() const {
-    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin_)
-        .count();
-  }
 
   Tensor resolve(const Operand& operand) const {
     Tensor tensor = {};
@@ -149,7 +141,6 @@ class Run {
   std::vector<PaddedCounter> counters_;
   const int32_t never_ = 0;
   bool abandoned_ = false;
-  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
 static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "kernels read it as an int32");
@@ -216,10 +207,14 @@ void runPlan(const Plan& plan, const RunArguments& arguments, Workers workers, B
   run.check();
   const int64_t scratchBytes = run.scratchBytes();
   const PooledBlock scratch(pool, scratchBytes * workers.threads);
+  std::optional<NodeTimes> times;
+  if (arguments.profile) times.emplace(plan.nodes.size(), workers.threads);
   workers.team.run(workers.threads, [&](int thread, int threads) {
     char* own = scratch.data() + thread * scratchBytes;
-    run.execute(workers.team, thread, threads, {own, static_cast<size_t>(scratchBytes)});
+    run.execute(workers.team, thread, threads, {own, static_cast<size_t>(scratchBytes)},
+                times ? &*times : nullptr);
   });
+  if (times) times->write(arguments.profile);
   if (run.abandoned()) throw Error(ErrorCode::kCancelled, "cancelled");
   for (State* state : plan.written) state->storage().dropPacked();
 }
