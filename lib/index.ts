@@ -13,6 +13,10 @@ export { input, stateTensor, type Tensor as LazyTensor, tensor } from './graph/t
 export * as nn from './layers/index.js';
 export type { CacheOptions } from './models/paged_engine.js';
 export * as ops from './ops/index.js';
+export { type BleuOptions, type BleuScore, type BleuSmoothing, bleu } from './scores/bleu.js';
+export type { BleuTokenizer } from './scores/bleu_tokens.js';
+export { type ChrfOptions, type ChrfScore, chrf } from './scores/chrf.js';
+export type { References } from './scores/corpus.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
   AutoModel,

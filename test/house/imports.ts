@@ -9,6 +9,7 @@ const layers = [
   ['stages'],
   ['tasks'],
   ['train', 'analysis'],
+  ['scores'],
   ['generation'],
   ['models'],
   ['layers'],
