@@ -75,18 +75,22 @@ export {
   TextStreamer,
   type TextStreamerOptions,
 } from './tasks/text_streamer.js';
+export { trainTokenizerOnFiles } from './tasks/train_tokenizer.js';
 export { cos_sim, dot, layer_norm, matmul, mean_pooling, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { ChatMessage, ChatOptions } from './text/chat_templates.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export type { IncrementalDecoder } from './text/incremental_decoder.js';
 export { Tokenizer } from './text/tokenizer.js';
+export type { TokenizerType, TrainTokenizerOptions } from './text/tokenizer_training_options.js';
 export {
   type ParsedAnswer,
   parseToolCalls,
   type ToolCall,
   type ToolCallFormat,
 } from './text/tool_calls.js';
+export { type TrainedTokenizer, trainTokenizer } from './text/train_tokenizer.js';
+export type { TokenizerProgress } from './text/training_pace.js';
 export {
   type AdamOptions,
   adam,
