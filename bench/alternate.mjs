@@ -1,6 +1,6 @@
 /**
- * The clock of every bench: runs two contestants in turn, so that what drifts (clock rate, neighbours on the
- * machine) meets both alike, and takes the median of the rounds.
+ * The clock of every bench: runs contestants in turn, so that what drifts (clock rate, neighbours on the
+ * machine) meets all alike, and takes the median of the rounds.
  *
  * A contestant is `measure(reps)`, which resolves to the milliseconds of each of its repetitions.
  */
@@ -8,6 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Idle threads of most engines spin for a moment in wait of more work; the other's turn begins after that. */
 const pause = 30;
+
+/** Milliseconds of one turn, and how many rounds there are; fewer where one repetition takes seconds. */
+const pace = (quick, slowest) => {
+  if (quick) return { turn: 25, rounds: slowest > 500 ? 1 : 3 };
+  return { turn: 120, rounds: slowest > 3000 ? 3 : slowest > 1000 ? 5 : 11 };
+};
 
 /**
  * @param {{ ours: Measure, theirs?: Measure, quick: boolean }} contest
@@ -28,16 +34,18 @@ export async function alternate({ ours, theirs, quick }) {
  */
 export async function alternateWith({ ours, peers, quick }) {
   const contestants = [ours, ...peers].filter((measure) => measure !== undefined);
-  const turn = quick ? 60 : 200; // milliseconds
-  const reps = new Map();
-  let slowest = 0;
+  const once = new Map();
   for (const measure of contestants) {
     const [first] = await measure(1); // caches, lazy initialisation, the JIT
-    const once = median(await measure(first > 1000 ? 1 : 2));
-    slowest = Math.max(slowest, once);
-    reps.set(measure, Math.max(1, Math.min(500, Math.round(turn / once))));
+    once.set(measure, quick && first > 200 ? first : median(await measure(first > 1000 ? 1 : 2)));
   }
-  const rounds = quick ? 5 : slowest > 1000 ? 7 : 15;
+  const { turn, rounds } = pace(quick, Math.max(...once.values()));
+  const reps = new Map(
+    contestants.map((measure) => {
+      const fit = Math.round(turn / once.get(measure));
+      return [measure, Math.max(1, Math.min(500, fit))];
+    }),
+  );
   const times = new Map(contestants.map((measure) => [measure, []]));
   for (let round = 0; round < rounds; round++) {
     for (const measure of contestants) {

@@ -6,6 +6,7 @@ export type { GenerateOptions } from './generation/options.js';
 export type { Perplexity, PerplexityOptions } from './generation/perplexity.js';
 export { gradient } from './graph/gradient.js';
 export { type ParameterSource, Parameters } from './graph/parameters.js';
+export type { Ceilings } from './graph/profile.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';
@@ -56,6 +57,7 @@ export type {
 } from './tasks/pretrained_model.js';
 export type { PretrainedOptions } from './tasks/pretrained_options.js';
 export type { PretrainedTokenizer as PreTrainedTokenizer } from './tasks/pretrained_tokenizer.js';
+export { ceilings, type Profile, type ProfiledNode, profile } from './tasks/profile.js';
 export type { ChatPrompt, Prompt } from './tasks/prompt.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
 export { type ResultTensor, Tensor } from './tasks/result_tensor.js';
