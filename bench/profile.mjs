@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
 import { addon } from './addon.mjs';
 import { ceiling } from './ceiling.mjs';
+import { watchKernels } from './watch_kernels.mjs';
 
 const { texts } = JSON.parse(readFileSync(new URL('texts.json', import.meta.url), 'utf8'));
 
@@ -19,7 +20,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   const results = [];
   for (const dtype of ['float32', 'int8']) {
     const sums = new Map();
-    const restore = watch(sums); // before the model makes its plans
+    const restore = watchKernels(sums); // before the model makes its plans
     const model = await load(folder, { dtype });
     await model.embed(texts);
     sums.clear();
@@ -51,58 +52,4 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
     }
   }
   return results;
-}
-
-/** Has every plan that is made from now on timed, and adds its nodes up in `sums`. @returns what ends that. */
-function watch(sums) {
-  const { createPlan, run } = addon();
-  const kernels = addon().kernels();
-  const nodesOf = new Map();
-  const own = { createPlan: addon().createPlan, run: addon().run };
-  addon().createPlan = (words, states) => {
-    const plan = createPlan(words, states);
-    nodesOf.set(plan, parse(words, kernels));
-    return plan;
-  };
-  addon().run = async (plan, symbols, inputs, cancel, profile) => {
-    const nodes = nodesOf.get(plan);
-    if (!nodes) return run(plan, symbols, inputs, cancel, profile);
-    const times = new Float64Array(2 * nodes.length);
-    const outputs = await run(plan, symbols, inputs, cancel, times);
-    nodes.forEach(({ kernel, dims }, i) => {
-      const sum = sums.get(kernel) ?? { ns: 0, flops: 0 };
-      sum.ns += times[2 * i + 1] - times[2 * i];
-      sum.flops += flopsOf(kernel, dims, symbols);
-      sums.set(kernel, sum);
-    });
-    return outputs;
-  };
-  return () => Object.assign(addon(), own);
-}
-
-/** Of products: 2·rows·K·N. Attention's depend on the lengths of the segments, and are not counted here. */
-function flopsOf(kernel, dims, symbols) {
-  if (kernel !== 'linear' && kernel !== 'linearInt8') return 0;
-  const size = (dim) => (dim < 0 ? symbols[-1 - dim] : dim);
-  const [[rows], [n, k]] = dims;
-  return 2 * size(rows) * size(n) * size(k);
-}
-
-/** Nodes of a plan: kernel, and the dims of its first two operands (native/plan_format.h). */
-function parse(words, kernels) {
-  let at = 0;
-  const word = () => Number(words[at++]);
-  const [, symbols, values, nodes] = Array.from({ length: 8 }, word);
-  at += symbols;
-  const dims = Array.from({ length: values }, () => {
-    at += 3;
-    return Array.from({ length: word() }, word);
-  });
-  return Array.from({ length: nodes }, () => {
-    const kernel = kernels[word()];
-    const [inputs, outputs, ints, floats] = Array.from({ length: 4 }, word);
-    const operands = Array.from({ length: inputs }, word);
-    at += outputs + ints + floats;
-    return { kernel, dims: operands.slice(0, 2).map((operand) => dims[operand]) };
-  });
 }
