@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [profile] [javascript]
+ * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [train] [profile] [javascript]
  *                  [--quick] [--json] [--save] [--threads N] [--shapes MxKxN,…] [--texts FILE]
  *
  * Measures Heddle beside other engines: medians over alternating runs (ours, theirs, ours, theirs) of one
@@ -22,6 +22,7 @@ const names = [
   'requests',
   'bulk',
   'decode',
+  'train',
   'profile',
   'javascript',
 ];

@@ -14,6 +14,10 @@ export { input, stateTensor, type Tensor as LazyTensor, tensor } from './graph/t
 export * as nn from './layers/index.js';
 export type { CacheOptions } from './models/paged_engine.js';
 export * as ops from './ops/index.js';
+export { type BleuOptions, type BleuScore, type BleuSmoothing, bleu } from './scores/bleu.js';
+export type { BleuTokenizer } from './scores/bleu_tokens.js';
+export { type ChrfOptions, type ChrfScore, chrf } from './scores/chrf.js';
+export type { References } from './scores/corpus.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
   AutoModel,
@@ -73,18 +77,22 @@ export {
   TextStreamer,
   type TextStreamerOptions,
 } from './tasks/text_streamer.js';
+export { trainTokenizerOnFiles } from './tasks/train_tokenizer.js';
 export { cos_sim, dot, layer_norm, matmul, mean_pooling, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { ChatMessage, ChatOptions } from './text/chat_templates.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export type { IncrementalDecoder } from './text/incremental_decoder.js';
 export { Tokenizer } from './text/tokenizer.js';
+export type { TokenizerType, TrainTokenizerOptions } from './text/tokenizer_training_options.js';
 export {
   type ParsedAnswer,
   parseToolCalls,
   type ToolCall,
   type ToolCallFormat,
 } from './text/tool_calls.js';
+export { type TrainedTokenizer, trainTokenizer } from './text/train_tokenizer.js';
+export type { TokenizerProgress } from './text/training_pace.js';
 export {
   type AdamOptions,
   adam,

@@ -9,6 +9,7 @@ const layers = [
   ['stages'],
   ['tasks'],
   ['train', 'analysis'],
+  ['scores'],
   ['generation'],
   ['models'],
   ['layers'],
@@ -37,6 +38,7 @@ const joints = [
   'pretrained_tokenizer',
   'auto_config',
   'source',
+  'train_tokenizer',
   'inspect',
   'hub_models',
 ].map((name) => `lib/tasks/${name}.ts`);

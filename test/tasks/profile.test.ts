@@ -9,7 +9,12 @@ describe('profile', () => {
     let calls = 0;
     const job = async () => {
       calls++;
-      await model.forward({ inputIds: [[5, 6, 7], [8, 9, 10]] });
+      await model.forward({
+        inputIds: [
+          [5, 6, 7],
+          [8, 9, 10],
+        ],
+      });
     };
     const { nodes, ceilings: limits, trace } = await profile(job, { repeats: 3 });
     expect(calls).toBe(4);
