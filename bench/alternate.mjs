@@ -12,18 +12,20 @@ const pause = 30;
 /** Milliseconds from which on a contestant is measured once only, in the first round. */
 const patience = 5000;
 
-/** Milliseconds of one turn, and how many rounds there are; fewer where one repetition takes seconds. */
-const pace = (quick, slowest) => {
-  if (quick) return { turn: 25, rounds: slowest > 500 ? 1 : 3 };
-  return { turn: 120, rounds: slowest > 3000 ? 3 : slowest > 1000 ? 5 : 11 };
-};
+/** Milliseconds of a turn, and as many rounds as fit into some seconds. */
+function pace(quick, once) {
+  const turn = quick ? 25 : 120;
+  const round = once.reduce((sum, ms) => sum + pause + Math.max(turn, ms), 0);
+  const fit = Math.floor((quick ? 500 : 10_000) / round);
+  return { turn, rounds: quick ? Math.max(1, Math.min(3, fit)) : Math.max(3, Math.min(11, fit)) };
+}
 
 /**
  * @param {{ ours: Measure, theirs?: Measure, quick: boolean }} contest
  * @typedef {(reps: number) => Promise<number[]>} Measure
- * @returns {Promise<{ ours: number, theirs: number | null, spread: number, runs: number }>} median
- *   milliseconds; `spread`: the wider of the two interquartile ranges, over its median; `runs`: repetitions
- *   of each contestant
+ * @returns {Promise<{ ours: number, theirs: number | null, best?: number, spread: number, runs: number }>} median
+ *   milliseconds; `best`: the ratio of the quickest rounds, in which neighbours disturbed least; `spread`: the wider of
+ *   the two interquartile ranges, over its median; `runs`: repetitions of each contestant
  */
 export async function alternate({ ours, theirs, quick }) {
   const [result] = await alternateWith({ ours, peers: [theirs], quick });
@@ -40,12 +42,14 @@ export async function alternateWith({ ours, peers, quick }) {
   const once = new Map();
   for (const measure of contestants) {
     const [first] = await measure(1); // caches, lazy initialisation, the JIT
-    const isLong = first > (quick ? 200 : patience);
-    once.set(measure, isLong ? first : median(await measure(first > 1000 ? 1 : 2)));
+    once.set(measure, first > (quick ? 200 : 1000) ? first : median(await measure(2)));
   }
   const slow = contestants.filter((measure) => once.get(measure) > patience);
   const usual = contestants.filter((measure) => !slow.includes(measure));
-  const { turn, rounds } = pace(quick, Math.max(0, ...usual.map((measure) => once.get(measure))));
+  const { turn, rounds } = pace(
+    quick,
+    usual.map((measure) => once.get(measure)),
+  );
   const reps = new Map(
     contestants.map((measure) => {
       const fit = Math.round(turn / once.get(measure));
@@ -64,6 +68,7 @@ export async function alternateWith({ ours, peers, quick }) {
     return {
       ours: median(times.get(ours)),
       theirs: theirs === undefined ? null : median(times.get(theirs)),
+      best: theirs && Math.min(...times.get(theirs)) / Math.min(...times.get(ours)),
       spread: Math.max(...both.map((measure) => relativeSpread(times.get(measure)))),
       runs: Math.min(...both.map((measure) => times.get(measure).length * reps.get(measure))),
     };

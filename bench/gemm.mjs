@@ -54,20 +54,24 @@ const repeats = 8;
 /** From here on a second thread has to pay. */
 const manyRows = 128;
 
-export async function bench({ quick, threads, shapes: asked, log }) {
+export async function bench({ quick, threads, dtype: only, shapes: asked, log }) {
   const peers = await startPeers(threads, quick);
   const { gflops } = await ceilingsOf(threads);
   const setting = { threads, quick, peers, peak: gflops, log };
   const results = [];
-  for (const shape of asked ?? (quick ? quickShapes : shapes)) {
-    results.push(...(await packed(shape, 'float32', setting)));
-  }
-  for (const dtype of ['bfloat16', 'int8']) {
-    for (const shape of asked ?? (quick ? quickShapes.slice(0, 1) : fewer)) {
+  const measured = {
+    float32: quick ? quickShapes : shapes,
+    bfloat16: quick ? quickShapes.slice(0, 1) : fewer,
+    int8: quick ? quickShapes.slice(0, 1) : fewer,
+  };
+  for (const dtype of only ? [only] : Object.keys(measured)) {
+    for (const shape of asked ?? measured[dtype]) {
       results.push(...(await packed(shape, dtype, setting)));
     }
   }
-  for (const shape of asked ?? (quick ? quickShapes.slice(0, 1) : trained)) {
+  const unpackedShapes =
+    only && only !== 'float32' ? [] : (asked ?? (quick ? quickShapes.slice(0, 1) : trained));
+  for (const shape of unpackedShapes) {
     for (const form of quick ? ['tn'] : Object.keys(forms)) {
       results.push(...(await unpacked(shape, form, setting)));
     }

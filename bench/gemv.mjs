@@ -14,11 +14,12 @@ import { row } from './row.mjs';
 const k = 4096;
 const bytesOf = { float32: 4, bfloat16: 2, int8: 1 };
 
-export async function bench({ quick, threads, log }) {
+export async function bench({ quick, threads, dtype: only, log }) {
   const bytes = (quick ? 2 : 4) * lastCache();
   const sum = await sumPlan(bytes);
   const results = [];
   for (const [dtype, size] of Object.entries(bytesOf)) {
+    if (only && dtype !== only) continue;
     const n = bytes / size / k;
     const plan = await linearPlan(1, k, n, 2, dtype);
     const reading = { name: 'reading memory', measure: stepTimes(sum, []) };

@@ -6,10 +6,11 @@ import { load, profile } from '../dist/index.mjs';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
 import { sentences } from './texts.mjs';
 
-export async function bench({ quick, threads, log }) {
+export async function bench({ quick, threads, dtype: only, log }) {
   const folder = await minilmFolder();
   const results = [];
-  for (const dtype of quick ? ['float32'] : ['float32', 'bfloat16', 'int8']) {
+  const usual = quick ? ['float32'] : ['float32', 'bfloat16', 'int8'];
+  for (const dtype of only ? [only] : usual) {
     const model = await load(folder, { dtype });
     const texts = quick ? sentences.slice(0, 64) : sentences;
     const repeats = quick ? 2 : 6;

@@ -1,11 +1,11 @@
 /**
  * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [train] [profile] [javascript]
- *                  [--quick] [--json] [--save] [--threads N] [--shapes MxKxN,…] [--texts FILE]
+ *                  [--quick] [--json] [--save] [--threads N] [--dtype NAME] [--shapes MxKxN,…] [--texts FILE]
  *
  * Measures Heddle beside other engines: medians over alternating runs (ours, theirs, ours, theirs) of one
  * invocation. `ratio` is always how many times as fast Heddle is. A peer that is not installed
  * (bench/peers/setup.sh) leaves its row with the reason. --save writes the document to bench/results/.
- * --shapes gives gemm other sizes, --texts gives embed other texts, one a line.
+ * --dtype limits gemm, gemv, embed and profile to one type; --shapes gives gemm other sizes, --texts gives embed other texts, one a line.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -27,7 +27,9 @@ const names = [
   'javascript',
 ];
 
-const { chosen, threads, shapes, texts, ...options } = parse();
+const dtypes = ['float32', 'bfloat16', 'int8'];
+
+const { chosen, threads, dtype, shapes, texts, ...options } = parse();
 await startEngine();
 const document = { machine: machine(), runs: [], results: [] };
 for (const name of chosen) {
@@ -35,7 +37,9 @@ for (const name of chosen) {
   const log = (text) => process.stderr.write(`${name}: ${text}\n`);
   addon().setThreads(threads);
   const watched = watchMachine();
-  document.results.push(...(await bench({ quick: options.quick, threads, shapes, texts, log })));
+  document.results.push(
+    ...(await bench({ quick: options.quick, threads, dtype, shapes, texts, log })),
+  );
   document.runs.push({ name, ...watched() });
 }
 
@@ -58,7 +62,7 @@ function save() {
   const folder = new URL('./results/', import.meta.url);
   mkdirSync(folder, { recursive: true });
   const { isa } = document.machine;
-  const file = `${new Date().toISOString().slice(0, 10)}-${isa}-${chosen.join('-')}.json`;
+  const file = `${new Date().toISOString().slice(0, 10)}-${isa}-${[...chosen, ...(dtype ? [dtype] : [])].join('-')}.json`;
   writeFileSync(new URL(file, folder), `${JSON.stringify(document, undefined, 2)}\n`);
   console.error(`saved as bench/results/${file}`);
 }
@@ -72,6 +76,7 @@ function parse() {
         json: { type: 'boolean', default: false },
         save: { type: 'boolean', default: false },
         threads: { type: 'string' },
+        dtype: { type: 'string' },
         shapes: { type: 'string' },
         texts: { type: 'string' },
       },
@@ -80,6 +85,8 @@ function parse() {
     if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}`);
     const count = Number(values.threads ?? Math.min(2, availableParallelism()));
     if (!(Number.isInteger(count) && count > 0)) throw new Error('--threads wants a number');
+    if (values.dtype !== undefined && !dtypes.includes(values.dtype))
+      throw new Error(`--dtype wants one of ${dtypes.join(', ')}`);
     const sizes = values.shapes?.split(',').map((shape) => shape.split('x').map(Number));
     if (
       sizes?.some((size) => size.length !== 3 || !size.every((n) => Number.isInteger(n) && n > 0))
