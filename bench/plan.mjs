@@ -10,8 +10,19 @@ const kinds = { input, state };
  *
  * @param {({ kind: 'input' | 'state', dims: number[], dtype?: string } | null)[]} operands null: an absent optional
  * @param {object[]} states what `loadState` gave, in the order of the operands of kind 'state'
+ * @param {{ kernel: string, dtype: string, bytes: number }} [quantize] the kernel that makes the first operand of the given
+ *   one, anew each time: two nodes then are one repetition
  */
-export function repeatedKernel({ kernel, operands, states, outputDims, ints, floats, repeats }) {
+export function repeatedKernel({
+  kernel,
+  operands,
+  states,
+  outputDims,
+  ints,
+  floats,
+  repeats,
+  quantize,
+}) {
   const counts = { input: 0, state: 0 };
   const values = [];
   const operandValues = operands.map((operand) => {
@@ -21,23 +32,34 @@ export function repeatedKernel({ kernel, operands, states, outputDims, ints, flo
   });
   const scratch = values.push({ kind: arena, index: 0, dims: outputDims }) - 1;
   const result = values.push({ kind: output, index: 0, dims: outputDims }) - 1;
+  const outputBytes = Math.ceil((4 * outputDims.reduce((a, b) => a * b)) / 64) * 64;
+  const before = [];
+  if (quantize) {
+    const { kernel, dtype } = quantize;
+    const out =
+      values.push({ kind: arena, dtype, index: outputBytes, dims: operands[0].dims }) - 1;
+    before.push({ kernel, in: [operandValues[0]], out });
+    operandValues[0] = out;
+  }
   const nodes = Array.from({ length: repeats }, (_, i) => {
     const out = i === repeats - 1 ? result : scratch;
-    return { kernel, in: operandValues, out, ints, floats };
-  });
-  const arenaBytes = Math.ceil((4 * outputDims.reduce((a, b) => a * b)) / 64) * 64;
+    return [...before, { kernel, in: operandValues, out, ints, floats }];
+  }).flat();
+  const arenaBytes = outputBytes + Math.ceil((quantize?.bytes ?? 0) / 64) * 64;
   const words = planWords({ kernels: addon().kernels(), values, nodes, arenaBytes });
   return addon().createPlan(words, states);
 }
 
-/** A contestant (alternate.mjs): the milliseconds of each node, from the profile of the run. */
-export function nodeTimes(plan, inputs, repeats) {
+/** A contestant (alternate.mjs): the milliseconds of each repetition of so many nodes, from the profile of the run. */
+export function nodeTimes(plan, inputs, repeats, nodes = 1) {
   return async (reps) => {
     const times = [];
-    const profile = new Float64Array(2 * repeats);
+    const profile = new Float64Array(2 * nodes * repeats);
     while (times.length < reps) {
       await addon().run(plan, [], inputs, null, profile);
-      for (let i = 0; i < repeats; i++) times.push((profile[2 * i + 1] - profile[2 * i]) / 1e6);
+      for (let i = 0; i < profile.length; i += 2 * nodes) {
+        times.push((profile[i + 2 * nodes - 1] - profile[i]) / 1e6);
+      }
     }
     return times;
   };

@@ -17,7 +17,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   addon().setThreads(threads);
   const peak = ceiling(threads);
   const results = [];
-  for (const dtype of ['float32', 'int8']) {
+  for (const dtype of ['float32', 'int8', 'int4']) {
     const sums = new Map();
     const restore = watch(sums); // before the model makes its plans
     const model = await load(folder, { dtype });
@@ -82,7 +82,7 @@ function watch(sums) {
 
 /** Of products: 2·rows·K·N. Attention's depend on the lengths of the segments, and are not counted here. */
 function flopsOf(kernel, dims, symbols) {
-  if (kernel !== 'linear' && kernel !== 'linearInt8') return 0;
+  if (!['linear', 'linearInt8', 'linearInt4'].includes(kernel)) return 0;
   const size = (dim) => (dim < 0 ? symbols[-1 - dim] : dim);
   const [[rows], [n, k]] = dims;
   return 2 * size(rows) * size(n) * size(k);

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [gemm] [attention] [embed] [requests] [bulk] [decode] [profile] [javascript] [--quick] [--json] [--save] [--threads N]
+ * npm run bench -- [gemm] [one_row] [attention] [embed] [requests] [bulk] [decode] [profile] [javascript] [--quick] [--json] [--save] [--threads N]
  *
  * Measures Heddle beside other engines: medians over alternating runs (ours, theirs, ours, theirs) of one
  * invocation. `ratio` is always how many times as fast Heddle is. A peer that is not installed
@@ -10,7 +10,17 @@ import { parseArgs } from 'node:util';
 import { machine } from './machine.mjs';
 import { table } from './table.mjs';
 
-const names = ['gemm', 'attention', 'embed', 'requests', 'bulk', 'decode', 'profile', 'javascript'];
+const names = [
+  'gemm',
+  'one_row',
+  'attention',
+  'embed',
+  'requests',
+  'bulk',
+  'decode',
+  'profile',
+  'javascript',
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
