@@ -9,6 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Idle threads of most engines spin for a moment in wait of more work; the other's turn begins after that. */
 const pause = 30;
 
+/** Milliseconds from which on a contestant is measured once only, in the first round. */
+const patience = 5000;
+
 /** Milliseconds of one turn, and how many rounds there are; fewer where one repetition takes seconds. */
 const pace = (quick, slowest) => {
   if (quick) return { turn: 25, rounds: slowest > 500 ? 1 : 3 };
@@ -37,9 +40,12 @@ export async function alternateWith({ ours, peers, quick }) {
   const once = new Map();
   for (const measure of contestants) {
     const [first] = await measure(1); // caches, lazy initialisation, the JIT
-    once.set(measure, quick && first > 200 ? first : median(await measure(first > 1000 ? 1 : 2)));
+    const isLong = first > (quick ? 200 : patience);
+    once.set(measure, isLong ? first : median(await measure(first > 1000 ? 1 : 2)));
   }
-  const { turn, rounds } = pace(quick, Math.max(...once.values()));
+  const slow = contestants.filter((measure) => once.get(measure) > patience);
+  const usual = contestants.filter((measure) => !slow.includes(measure));
+  const { turn, rounds } = pace(quick, Math.max(0, ...usual.map((measure) => once.get(measure))));
   const reps = new Map(
     contestants.map((measure) => {
       const fit = Math.round(turn / once.get(measure));
@@ -48,7 +54,7 @@ export async function alternateWith({ ours, peers, quick }) {
   );
   const times = new Map(contestants.map((measure) => [measure, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const measure of contestants) {
+    for (const measure of round === 0 ? contestants : usual) {
       await sleep(pause);
       times.get(measure).push(median(await measure(reps.get(measure))));
     }
@@ -59,7 +65,7 @@ export async function alternateWith({ ours, peers, quick }) {
       ours: median(times.get(ours)),
       theirs: theirs === undefined ? null : median(times.get(theirs)),
       spread: Math.max(...both.map((measure) => relativeSpread(times.get(measure)))),
-      runs: rounds * Math.min(...both.map((measure) => reps.get(measure))),
+      runs: Math.min(...both.map((measure) => times.get(measure).length * reps.get(measure))),
     };
   });
 }

@@ -11,7 +11,7 @@ import { meanTokens, sentences as texts } from './texts.mjs';
 
 export async function bench({ quick, threads, log }) {
   const model = await load(await minilmFolder(), { dtype: 'float32' });
-  const count = quick ? 128 : 10_000;
+  const count = quick ? 64 : 10_000;
   const sentences = Array.from({ length: count }, (_, i) => `${texts[i % texts.length]} ${i}`);
   const { tokenizer } = model;
   const own = tokenizer.encodeCompact;
@@ -56,7 +56,7 @@ async function memory(model, count, threads) {
   const long = Array.from({ length: count }, (_, i) =>
     Array.from({ length: 1 + (i % 6) }, (_, j) => texts[(i * 7 + j) % texts.length]).join(' '),
   );
-  await model.embed(long.slice(0, 64));
+  await model.embed(long.slice(0, 32));
   const megabytes = () => process.memoryUsage.rss() / 1e6;
   const idle = megabytes();
   let peak = idle;

@@ -44,10 +44,10 @@ export async function bench({ quick, threads, texts, log }) {
   dispose();
   const asked = texts ?? (quick ? sentences.slice(0, 32) : sentences);
   const kase = `${asked.length} ${texts ? 'texts given' : 'sentences'}`;
-  cases.push({ kase, texts: asked, mixed: true, ways: !quick });
-  await addReference(cases);
+  cases.push({ kase, texts: asked, mixed: true });
+  if (!quick) await addReference(cases); // importing PyTorch takes seconds
   const results = [];
-  for (const dtype of quick ? ['float32', 'int8'] : Object.keys(peersOf)) {
+  for (const dtype of quick ? ['float32'] : Object.keys(peersOf)) {
     results.push(...(await ofType(dtype, cases, { folder, threads, quick, log })));
   }
   return results;
@@ -79,10 +79,15 @@ async function ofType(dtype, cases, { folder, threads, quick, log }) {
     ),
   );
   const results = [];
-  for (const { kase, texts, reference, mixed, ways } of cases) {
+  for (const { kase, texts, reference, mixed } of cases) {
     const { flops, ceilings } = await workOf(() => opened.embed(texts));
     const vectors = await opened.embed(texts);
-    const contestants = await contestantsOf(peers, { texts, ways, dtype, reference });
+    const contestants = await contestantsOf(peers, {
+      texts,
+      dtype,
+      reference,
+      several: mixed && !quick,
+    });
     const outcomes = await alternateWith({
       ours: calls(() => opened.embed(texts)),
       peers: contestants.map(({ measure }) => measure),
@@ -113,24 +118,24 @@ async function ofType(dtype, cases, { folder, threads, quick, log }) {
   return results;
 }
 
-/** Every peer with the case, and where texts are mixed the ways in which a careful user may call it. */
-async function contestantsOf(peers, { texts, ways: several, dtype, reference }) {
+/** Every peer with the case, and where texts differ in length the ways in which a careful user may call one that pads. */
+async function contestantsOf(peers, { texts, dtype, reference, several }) {
   const ways = [{ tokenising: false, by_length: false }];
-  if (several) ways.push({ tokenising: false, by_length: true, way: ', peer sorts by length' });
+  if (several && dtype !== 'bfloat16') {
+    ways.push({ tokenising: false, by_length: true, way: ', peer sorts by length' });
+  }
+  const tokenising = { tokenising: true, by_length: false, way: ', peer tokenises too' };
   const contestants = [];
   for (const peer of peers) {
-    const tokenising = { tokenising: true, by_length: false, way: ', peer tokenises too' };
-    const all = several && dtype === 'float32' ? [...ways, tokenising] : ways;
+    const { name, reason } = peer;
+    const isMain = several && dtype === 'float32' && name.startsWith('onnxruntime');
     const found =
-      peer.reason === undefined ? cosine((await peer.ask({ texts })).vectors, reference) : null;
-    for (const { way, ...request } of all) {
-      contestants.push({
-        name: peer.name,
-        reason: peer.reason,
-        way,
-        cosine: found,
-        measure: peer.measure({ texts, ...request }),
-      });
+      reason === undefined && reference
+        ? cosine((await peer.ask({ texts })).vectors, reference)
+        : null;
+    for (const { way, ...request } of isMain ? [...ways, tokenising] : ways) {
+      const measure = peer.measure({ texts, ...request });
+      contestants.push({ name, reason, way, cosine: found, measure });
     }
   }
   return contestants;

@@ -18,6 +18,8 @@ export const program = (name) => join(peersHome, 'bin', name);
 export const script = (name) => fileURLToPath(new URL(`./peers/${name}`, import.meta.url));
 
 const notInstalled = 'not installed (bash bench/peers/setup.sh)';
+/** What engines say where a package or a model is missing. */
+const absent = /No module named|Cannot find (module|package)|NO_SUCHFILE|Unable to open file/;
 
 export class Peer {
   #process;
@@ -45,7 +47,7 @@ export class Peer {
     try {
       peer.name = (await peer.#answer()).name;
     } catch (error) {
-      const missing = /No module named|Cannot find (module|package)/.test(error.message);
+      const missing = absent.test(error.message);
       peer.reason = missing ? notInstalled : error.message;
       await peer.stop();
     }

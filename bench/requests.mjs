@@ -16,11 +16,10 @@ import { meanTokens, sentences as texts } from './texts.mjs';
 import { workOf } from './work.mjs';
 
 const callers = 64;
-/** Requests of each caller in one repetition. */
-const each = 4;
 
 export async function bench({ quick, threads, log }) {
   const folder = await minilmFolder();
+  const each = quick ? 1 : 4; // requests of a caller in one repetition
   const peer = await startPeer(folder, threads);
   peer.name += ', float32'; // in every row
   const common = { name: 'requests', threads, more: { callers, meanTokens } };
@@ -46,14 +45,16 @@ export async function bench({ quick, threads, log }) {
       dtype,
     });
     log(`${kase}, ${dtype}`);
-    const late = await lateWhile(once, quick ? 2 : 5);
-    const peerLate = peer.reason ? null : (await peer.ask({ texts, callers, each, late: 5 })).late;
+    const late = await lateWhile(once, quick ? 1 : 5);
+    const peerLate = peer.reason
+      ? null
+      : (await peer.ask({ texts, callers, each, late: quick ? 1 : 5 })).late;
     results.push({
       ...measurement(common, '5 ms timer late by, max', late, peerLate, peer),
       dtype,
     });
     const alone = [];
-    for (const text of texts.slice(0, quick ? 50 : 256)) {
+    for (const text of texts.slice(0, quick ? 20 : 256)) {
       const begin = performance.now();
       await model.embed(text);
       alone.push(performance.now() - begin);

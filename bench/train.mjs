@@ -14,7 +14,6 @@ import { ceilingsOf } from './ceiling.mjs';
 import { Peer, python, script } from './peer.mjs';
 import { row } from './row.mjs';
 import { base, baseStep, gpt2, gpt2Flops, gpt2Step, writeGpt2 } from './train_models.mjs';
-import { watchKernels } from './watch_kernels.mjs';
 
 const { pairs } = JSON.parse(readFileSync(new URL('pair-lengths.json', import.meta.url), 'utf8'));
 
@@ -26,13 +25,10 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
     writeGpt2(folder);
     const { gflops: peak } = await ceilingsOf(threads);
     const context = { heddle, folder, quick, threads, log, peak };
-    const results = [
-      ...(await ofGpt2(context)),
-      ...(await profile(context)),
-      await memory(context),
-    ];
-    if (!quick) results.push(...(await ofBase(context)));
-    return results;
+    const results = await ofGpt2(context);
+    if (quick) return results;
+    results.push(...(await profile(context)), await memory(context));
+    return [...results, ...(await ofBase(context))];
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -59,41 +55,42 @@ async function ofGpt2({ heddle, folder, quick, threads, log, peak }) {
       const amount = 1000 * tokens;
       results.push(row({ ...common, amount, dtype: compute, result, peer, more }));
     });
-    for (const peer of peers) peer.stop();
+    for (const peer of peers) await peer.stop();
     step.dispose();
     log(`GPT-2 shape, ${compute}`);
   }
   return results;
 }
 
-/** Milliseconds of each kernel in a step, and the rate of those that multiply. */
-async function profile({ heddle, folder, threads, peak }) {
-  const sums = new Map();
-  const restore = watchKernels(sums); // before the step makes its plan
+/** Milliseconds of each op in a step, its rate where it multiplies. */
+async function profile({ heddle, folder, threads }) {
   const step = await gpt2Step(heddle, folder, 'float32');
-  await step.run();
-  sums.clear();
-  const runs = 3;
-  for (let i = 0; i < runs; i++) await step.run();
-  restore();
+  const repeats = 3;
+  const { isa, ceilings, nodes } = await heddle.profile(step.run, { repeats });
   step.dispose();
-  const total = [...sums.values()].reduce((sum, { ns }) => sum + ns, 0);
-  return [...sums]
-    .sort(([, a], [, b]) => b.ns - a.ns)
-    .map(([kernel, { ns, flops }]) => ({
+  const ops = new Map();
+  for (const { op, ms, share, gflops } of nodes) {
+    const sum = ops.get(op) ?? { ms: 0, share: 0, gflop: 0 };
+    ops.set(op, { ms: sum.ms + ms, share: sum.share + share, gflop: sum.gflop + gflops * ms });
+  }
+  return [...ops]
+    .sort(([, a], [, b]) => b.ms - a.ms)
+    .map(([op, { ms, share, gflop }]) => ({
       name: 'train',
-      case: `GPT-2 shape, ${kernel}: ${((100 * ns) / total).toFixed(1)} % of the time`,
-      heddle: Number((flops === 0 ? ns / 1e6 / runs : flops / ns).toPrecision(4)),
+      case: `GPT-2 shape, ${op}: ${(100 * share).toFixed(1)} % of the time`,
+      heddle: Number((gflop / ms).toPrecision(4)),
       peer: null,
       peerName: '',
       ratio: null,
-      unit: flops === 0 ? 'ms' : 'GFLOP/s',
-      shareOfCeiling: flops === 0 || flops / ns / peak,
-      share: ns / total,
+      unit: 'GFLOP/s',
+      ms: Number(ms.toPrecision(4)),
+      ceiling: ceilings.gflops,
+      shareOfCeiling: Number((gflop / ms / ceilings.gflops).toPrecision(3)),
+      share,
       threads,
       dtype: 'float32',
-      isa: addon().info().isa,
-      runs,
+      isa,
+      runs: repeats,
       spread: 0,
     }));
 }
@@ -105,7 +102,7 @@ async function memory({ folder, threads, log }) {
   const ours = JSON.parse(out).mib;
   const peer = await startPeer('eager', threads);
   const theirs = peer.reason === undefined ? (await peer.ask({ model: 'memory' })).mib : null;
-  peer.stop();
+  await peer.stop();
   log('memory');
   const result = { ours: 1, theirs: theirs === null ? null : ours / theirs, spread: 0, runs: 1 };
   const kase = 'GPT-2 shape, peak memory';
@@ -172,7 +169,7 @@ async function ofBase({ heddle, threads, log }) {
     const text = `base, ${kase}: ${(100 * padding).toFixed(0)} % of the peer's tokens are padding`;
     const common = { name: 'train', kase: text, threads, unit: 'tokens/s', more: { padding } };
     results.push(row({ ...common, amount: 1000 * tokens, result, peer }));
-    peer.stop();
+    await peer.stop();
     log(`base, ${kase}`);
   }
   step.dispose();
