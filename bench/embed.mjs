@@ -51,7 +51,7 @@ export async function bench({ quick, threads, dtype: only, texts, log }) {
   if (!quick) await addReference(cases); // importing PyTorch takes seconds
   const results = [];
   const usual = quick ? ['float32'] : Object.keys(peersOf);
-  for (const dtype of only ? [only] : usual) {
+  for (const dtype of only ? [only].filter((name) => name in peersOf) : usual) {
     results.push(...(await ofType(dtype, cases, { folder, threads, quick, log })));
   }
   return results;

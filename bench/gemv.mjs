@@ -12,7 +12,7 @@ import { repeatedSteps, stepTimes } from './plan.mjs';
 import { row } from './row.mjs';
 
 const k = 4096;
-const bytesOf = { float32: 4, bfloat16: 2, int8: 1 };
+const bytesOf = { float32: 4, bfloat16: 2, int8: 1, int4: 20 / 32 };
 
 export async function bench({ quick, threads, dtype: only, log }) {
   const bytes = (quick ? 2 : 4) * lastCache();
@@ -20,7 +20,7 @@ export async function bench({ quick, threads, dtype: only, log }) {
   const results = [];
   for (const [dtype, size] of Object.entries(bytesOf)) {
     if (only && dtype !== only) continue;
-    const n = bytes / size / k;
+    const n = Math.round(bytes / size / k / 64) * 64;
     const plan = await linearPlan(1, k, n, 2, dtype);
     const reading = { name: 'reading memory', measure: stepTimes(sum, []) };
     const contestants = [reading, ...(dtype === 'float32' ? await blas(n, threads) : [])];

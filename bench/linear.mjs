@@ -6,13 +6,17 @@ import { addon } from './addon.mjs';
 import { repeatedSteps } from './plan.mjs';
 import { randomFloats } from './random.mjs';
 
-/** How x is multiplied with a weight of each type; int8 pays for quantising x every time. */
+/** How x is multiplied with a weight of each type; int8 and int4 pay for quantising x every time. */
 const stepsOf = {
   float32: (m, n) => [linear(m, n, 0)],
   bfloat16: (m, n) => [linear(m, n, 1)],
   int8: (m, n, k) => [
     { kernel: 'quantizeRows', in: ['x'], out: 'rows', dims: [m, k], dtype: 'int8' },
     { ...linear(m, n), kernel: 'linearInt8', in: ['rows', 'weight', null, null], ints: [0] },
+  ],
+  int4: (m, n, k) => [
+    { kernel: 'quantizeBlocks', in: ['x'], out: 'blocks', dims: [m, k], dtype: 'int8Blocks' },
+    { ...linear(m, n), kernel: 'linearInt4', in: ['blocks', 'weight', null, null], ints: [0] },
   ],
 };
 

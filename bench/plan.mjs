@@ -4,7 +4,7 @@ import { addon } from './addon.mjs';
 
 const kinds = { input, state };
 const alignment = 64;
-const bytesOf = { float32: 4, float16: 2, bfloat16: 2, int32: 4, int8: 1 };
+const bytesOf = { float32: 4, float16: 2, bfloat16: 2, int32: 4 };
 
 /**
  * A plan that goes `repeats` times through the same steps. What a step makes lies in the arena, at the same place each time;
@@ -27,9 +27,7 @@ export function repeatedSteps({ operands, steps, states = [], repeats }) {
   let arenaBytes = 0;
   for (const { out, dims, dtype = 'float32' } of steps) {
     numbers[out] = add({ kind: arena, dtype, index: arenaBytes, dims });
-    const size = bytesOf[dtype] * dims.reduce((a, b) => a * b, 1);
-    // int8 rows carry a scale and a zero each (native/kernels/quantized.h).
-    arenaBytes += align(size + (dtype === 'int8' ? 4 + 8 * dims[0] : 0));
+    arenaBytes += align(sizeOf(dims, dtype));
   }
   const { dims } = steps.at(-1);
   const result = add({ kind: output, index: 0, dims });
@@ -48,6 +46,14 @@ export function repeatedSteps({ operands, steps, states = [], repeats }) {
   const words = planWords({ kernels: addon().kernels(), values, nodes, arenaBytes });
   const plan = addon().createPlan(words, states);
   return { plan, nodes: nodes.length, repeats, release: () => plan.release() };
+}
+
+function sizeOf(dims, dtype) {
+  const [rows, columns] = dims;
+  // Rows carry a scale and a zero each (native/kernels/quantized.h), blocks a scale and a sum (quantized_blocks.h).
+  if (dtype === 'int8') return 4 + rows * (columns + 8);
+  if (dtype === 'int8Blocks') return rows * Math.ceil(columns / 32) * 40;
+  return bytesOf[dtype] * dims.reduce((a, b) => a * b, 1);
 }
 
 const align = (bytes) => Math.ceil(bytes / alignment) * alignment;

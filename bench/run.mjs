@@ -27,7 +27,7 @@ const names = [
   'javascript',
 ];
 
-const dtypes = ['float32', 'bfloat16', 'int8'];
+const dtypes = ['float32', 'bfloat16', 'int8', 'int4'];
 
 const { chosen, threads, dtype, shapes, texts, ...options } = parse();
 await startEngine();

@@ -9,9 +9,18 @@ import { type ErrorCode, HeddleError } from './errors.js';
 
 /**
  * Storage types, numbered as `DType` in native/kernels/kernel.h. An int8 tensor has two dims and a scale for each row
- * (native/kernels/quantized.h); it is made from float32, and read as float32.
+ * (native/kernels/quantized.h), an int4 tensor a scale and a minimum for each block of 32 of a row (quantized_blocks.h); both
+ * are made from float32, and read as float32. `int8Blocks` are activations on their way, never a state.
  */
-export const nativeDTypes = ['float32', 'float16', 'bfloat16', 'int32', 'int8'] as const;
+export const nativeDTypes = [
+  'float32',
+  'float16',
+  'bfloat16',
+  'int32',
+  'int8',
+  'int4',
+  'int8Blocks',
+] as const;
 export type NativeDType = (typeof nativeDTypes)[number];
 
 /** Native memory that outlives a run; see native/api.h. Freed by `release`, or by the garbage collector. */
@@ -19,7 +28,7 @@ export interface NativeState {
   readonly bytes: number;
   /** Gives back this handle's share; the memory goes with the last handle and the last plan. Idempotent. */
   release(): void;
-  /** A copy of the contents, row-major: Float32Array (int8 too), Int32Array, or Uint16Array of half-precision bits. */
+  /** A copy of the contents, row-major: Float32Array (int8 and int4 too), Int32Array, or Uint16Array of half-precision bits. */
   read(): Float32Array | Int32Array | Uint16Array;
 }
 
@@ -70,7 +79,7 @@ export interface NativeAddon {
   };
   /** Reads one tensor from a file on the engine thread, converted to `dtype`. Same range, dtype and form: same memory. */
   loadState(source: FileRange, dtype: NativeDType, form: NativeForm): Promise<NativeState>;
-  /** Copies `data` (or zeros) into native memory. Half precision is given as Uint16Array of bits, int8 as Float32Array. */
+  /** Copies `data` (or zeros) into native memory. Half precision is given as Uint16Array of bits, int8 and int4 as Float32Array. */
   createState(dtype: NativeDType, dims: number[], data: ArrayBufferView | null): NativeState;
   /** Checks `words` (native/plan_format.h) against `states`; throws what is wrong and at which node. */
   createPlan(words: BigInt64Array, states: NativeState[]): NativePlan;

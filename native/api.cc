@@ -34,7 +34,7 @@ struct HeddlePlan {
 };
 
 static_assert(static_cast<int>(ErrorCode::kCancelled) == kHeddleCancelled, "one numbering");
-static_assert(static_cast<int>(heddle::DType::kInt8) == kHeddleInt8, "one numbering");
+static_assert(static_cast<int>(heddle::DType::kInt4) == kHeddleInt4, "one numbering");
 static_assert(static_cast<int>(heddle::FileDType::kBool) == kHeddleFileBool, "one numbering");
 static_assert(static_cast<int>(heddle::Form::kPackedTransposed) == kHeddlePackedTransposed,
               "one numbering");
@@ -60,7 +60,7 @@ Result guarded(HeddleError* error, Result failed, const Body& body) noexcept {
 }
 
 void checkTensor(int dtype, const int64_t* dims, int rank, int64_t* bytes) {
-  if (dtype < kHeddleFloat32 || dtype > kHeddleInt8) {
+  if (dtype < kHeddleFloat32 || dtype > kHeddleInt4) {
     throw Error(ErrorCode::kArgument, "dtype: no such dtype: %d", dtype);
   }
   if (rank < 0 || rank > heddle::kMaxRank) {
@@ -150,9 +150,9 @@ HeddleState* heddleCreateState(HeddleDType dtype, const int64_t* dims, int rank,
         std::make_shared<heddle::Storage>(static_cast<heddle::DType>(dtype), rank, dims, false);
     heddle::AlignedBuffer contents =
         data ? heddle::AlignedBuffer(bytes) : heddle::AlignedBuffer::zeroed(bytes);
-    if (data && dtype == kHeddleInt8)
-      heddle::quantizeTable(static_cast<const float*>(data), dims[0], dims[1], false,
-                            contents.data());
+    if (data && heddle::isQuantized(storage->dtype))
+      heddle::quantizeWeights(storage->dtype, static_cast<const float*>(data), dims[0], dims[1],
+                              false, contents.data(), 0, 1);
     else if (data)
       memcpy(contents.data(), data, static_cast<size_t>(bytes));
     storage->setPlain(std::move(contents));
@@ -206,7 +206,7 @@ int64_t heddleStateBytes(const HeddleState* state) { return state->state->bytesW
 bool heddleReadState(const HeddleState* state, void* target, size_t bytes, HeddleError* error) {
   return guarded(error, false, [&] {
     const heddle::State& source = *state->state;
-    const bool asFloats = source.dtype() == heddle::DType::kInt8;
+    const bool asFloats = heddle::isQuantized(source.dtype());
     const int64_t expected =
         source.elements() * (asFloats ? 4 : heddle::dtypeBytes(source.dtype()));
     if (static_cast<int64_t>(bytes) != expected) {

@@ -48,6 +48,7 @@ typedef enum HeddleDType {
   kHeddleBFloat16,
   kHeddleInt32,
   kHeddleInt8, /* two dims; rows of int8 with a float32 scale each; given and read as float32 */
+  kHeddleInt4, /* two dims; rows in blocks of 32 of int4; likewise */
   kHeddleDTypeRange = 0x7fffffff /* so that a wrong number is a value too, and can be refused */
 } HeddleDType;
 
@@ -127,8 +128,8 @@ void heddleReleaseCancel(HeddleCancel* cancel);
 
 typedef struct HeddleState HeddleState;
 
-/* Copies `data` (row-major; null: zeros) of the size that dtype and dims say; int8 is quantised
- * from float32. */
+/* Copies `data` (row-major; null: zeros) of the size that dtype and dims say; int8 and int4 are
+ * quantised from float32. */
 HeddleState* heddleCreateState(HeddleDType dtype, const int64_t* dims, int rank, const void* data,
                                HeddleError* error);
 

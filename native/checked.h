@@ -6,6 +6,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/quantized.h"
+#include "kernels/quantized_blocks.h"
 
 namespace heddle {
 
@@ -43,7 +44,10 @@ inline bool checkedBytes(const int64_t* dims, int rank, int64_t elementBytes, in
   return true;
 }
 
-// Of one element; an int8 tensor has scales and zeros besides.
+// Stored as blocks of 32 values, and not element by element.
+inline bool isInBlocks(DType dtype) { return dtype == DType::kInt4 || dtype == DType::kInt8Blocks; }
+
+// Of one element, where there are no blocks; an int8 tensor has scales and zeros besides.
 inline int64_t dtypeBytes(DType dtype) {
   if (dtype == DType::kInt8) return 1;
   return dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 2;
@@ -51,6 +55,12 @@ inline int64_t dtypeBytes(DType dtype) {
 
 // Bytes of a tensor; false where a dim is negative or the size exceeds kMaxBytes.
 inline bool checkedTensorBytes(DType dtype, const int64_t* dims, int rank, int64_t* bytes) {
+  if (isInBlocks(dtype)) {
+    if (rank != 2 || !checkedBytes(dims, 2, 1, bytes)) return false;
+    const int64_t blocks[] = {dims[0], blocksOf(dims[1])};
+    const size_t size = dtype == DType::kInt4 ? sizeof(Int4Block) : sizeof(Int8Block);
+    return checkedBytes(blocks, 2, static_cast<int64_t>(size), bytes);
+  }
   if (!checkedBytes(dims, rank, dtypeBytes(dtype), bytes)) return false;
   if (dtype != DType::kInt8) return true;
   int64_t ofRows = 0;
@@ -61,6 +71,7 @@ inline bool checkedTensorBytes(DType dtype, const int64_t* dims, int rank, int64
 
 // Why these dims cannot be those of a tensor of this dtype; null where they can.
 inline const char* dimsProblem(DType dtype, const int64_t* dims, int rank) {
+  if (isInBlocks(dtype)) return rank == 2 ? nullptr : "a tensor in blocks has two dims";
   if (dtype != DType::kInt8) return nullptr;
   if (rank != 2) return "an int8 tensor has two dims";
   return dims[1] > kMaxInt8Columns ? "an int8 tensor has at most 65536 columns" : nullptr;

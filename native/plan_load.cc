@@ -15,7 +15,8 @@ namespace {
 
 constexpr int64_t kMaxOperands = 64;
 
-const char* const kDTypeNames[] = {"float32", "float16", "bfloat16", "int32", "int8"};
+const char* const kDTypeNames[] = {"float32", "float16", "bfloat16",      "int32",
+                                   "int8",    "int4",    "int8 in blocks"};
 const char* const kKindNames[] = {"an arena value", "an input", "an output", "a state"};
 
 class Loader {
@@ -85,7 +86,7 @@ class Loader {
     value.index = word();
     const int64_t rank = word();
     if (kind < 0 || kind > 3) wrong("unknown kind");
-    if (dtype < 0 || dtype > static_cast<int64_t>(DType::kInt8)) wrong("unknown dtype");
+    if (dtype < 0 || dtype > static_cast<int64_t>(DType::kInt8Blocks)) wrong("unknown dtype");
     if (rank < 0 || rank > kMaxRank) wrong("more than 4 dims");
     value.kind = static_cast<ValueKind>(kind);
     value.dtype = static_cast<DType>(dtype);
@@ -112,7 +113,7 @@ class Loader {
     switch (value.kind) {
       case ValueKind::kArena: {
         int64_t end = 0;
-        if (!float32 && value.dtype != DType::kInt8)
+        if (!float32 && value.dtype != DType::kInt8 && value.dtype != DType::kInt8Blocks)
           wrong("an arena value of neither float32 nor int8");
         if (value.index < 0 || value.index % static_cast<int64_t>(kAlignment) != 0) {
           wrong("a misaligned offset");
@@ -259,13 +260,20 @@ class Loader {
     if (isIndex) {
       if (value.dtype != DType::kInt32) wrong(ErrorCode::kShape, "int32", dtype);
     } else if (pattern.type == OperandType::kPages) {
-      if (value.dtype == DType::kInt32 || value.dtype == DType::kFloat16) {
+      if (value.dtype != DType::kFloat32 && value.dtype != DType::kBFloat16 &&
+          value.dtype != DType::kInt8) {
         wrong(ErrorCode::kShape, "float32, bfloat16 or int8", dtype);
       }
-    } else if (isPacked || pattern.type == OperandType::kAnyFloat) {
-      if (value.dtype == DType::kInt32) wrong(ErrorCode::kShape, "floats or int8", dtype);
+    } else if (isPacked) {
+      if (value.dtype == DType::kInt32) wrong(ErrorCode::kShape, "floats, int8 or int4", dtype);
+    } else if (pattern.type == OperandType::kAnyFloat) {
+      if (value.dtype == DType::kInt32 || isInBlocks(value.dtype)) {
+        wrong(ErrorCode::kShape, "floats or int8", dtype);
+      }
     } else if (pattern.type == OperandType::kInt8) {
       if (value.dtype != DType::kInt8) wrong(ErrorCode::kShape, "int8", dtype);
+    } else if (pattern.type == OperandType::kInt8Blocks) {
+      if (value.dtype != DType::kInt8Blocks) wrong(ErrorCode::kShape, "int8 in blocks", dtype);
     } else if (value.dtype != DType::kFloat32) {
       wrong(ErrorCode::kShape, "float32", dtype);
     }

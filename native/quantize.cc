@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quantize_int4.h"
+
 namespace heddle {
 namespace {
 
@@ -50,6 +52,30 @@ void dequantizeTable(const void* source, int64_t rows, int64_t columns, float* t
     for (int64_t c = 0; c < columns; ++c) {
       target[r * columns + c] = static_cast<float>(values[r * columns + c]) * scale;
     }
+  }
+}
+
+void quantizeWeights(DType dtype, const float* source, int64_t rows, int64_t columns,
+                     bool transposed, void* target, int thread, int threads) {
+  if (dtype == DType::kInt8) {
+    if (thread == 0) quantizeTable(source, rows, columns, transposed, target);
+    return;
+  }
+  const int64_t first = rows * thread / threads, end = rows * (thread + 1) / threads;
+  Int4Block* blocks = static_cast<Int4Block*>(target);
+  const int64_t stride = transposed ? rows : 1;
+  for (int64_t r = first; r < end; ++r) {
+    quantizeInt4Row(source + (transposed ? r : r * columns), columns, stride,
+                    blocks + r * blocksOf(columns));
+  }
+}
+
+void dequantizeWeights(DType dtype, const void* source, int64_t rows, int64_t columns,
+                       float* target) {
+  if (dtype == DType::kInt8) return dequantizeTable(source, rows, columns, target);
+  const Int4Block* blocks = static_cast<const Int4Block*>(source);
+  for (int64_t r = 0; r < rows; ++r) {
+    dequantizeInt4Row(blocks + r * blocksOf(columns), columns, target + r * columns);
   }
 }
 

@@ -1,9 +1,10 @@
-// int8 tensors from float32 and back, on the engine's side: weights as they are loaded and read.
-// Rows of activations are quantised by a kernel (kernels/quantize.h).
+// int8 and int4 tensors from float32 and back, on the engine's side: weights as they are loaded and
+// read. Rows of activations are quantised by kernels (kernels/quantize.h, quantize_blocks.h).
 #pragma once
 
 #include <stdint.h>
 
+#include "kernels/kernel.h"
 #include "kernels/quantized.h"
 
 namespace heddle {
@@ -15,5 +16,15 @@ void quantizeTable(const float* source, int64_t rows, int64_t columns, bool tran
 
 // Inverse, up to the rounding: float32 [rows,columns].
 void dequantizeTable(const void* source, int64_t rows, int64_t columns, float* target);
+
+// The dtypes that are made from float32 and read as float32.
+inline bool isQuantized(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kInt4; }
+
+// The same for int8 and int4 alike; thread t of T quantises its share of an int4 tensor's rows, the
+// first all of an int8 tensor's.
+void quantizeWeights(DType dtype, const float* source, int64_t rows, int64_t columns,
+                     bool transposed, void* target, int thread, int threads);
+void dequantizeWeights(DType dtype, const void* source, int64_t rows, int64_t columns,
+                       float* target);
 
 }  // namespace heddle

@@ -175,11 +175,18 @@ void checkGradient(const NodeView& view) {
 }  // namespace
 
 void checkLinear(const NodeView& view) {
-  if (view.inputs[1].dtype == DType::kInt8) fail(view, "weight", "floats", "int8");
+  const DType dtype = view.inputs[1].dtype;
+  if (dtype == DType::kInt8 || dtype == DType::kInt4) {
+    fail(view, "weight", "floats", dtype == DType::kInt8 ? "int8" : "int4");
+  }
 }
 
 void checkLinearInt8(const NodeView& view) {
-  if (view.inputs[1].dtype != DType::kInt8) fail(view, "weight", "int8", "floats");
+  if (view.inputs[1].dtype != DType::kInt8) fail(view, "weight", "int8", "another dtype");
+}
+
+void checkLinearInt4(const NodeView& view) {
+  if (view.inputs[1].dtype != DType::kInt4) fail(view, "weight", "int4", "another dtype");
 }
 
 void checkMatmul(const NodeView& view) {

@@ -141,6 +141,9 @@ const Line kLines[] = {
   {"moment", "before f32[*], gradient f32[*], factor? f32[1] -> f32[*]", {{"order", 1, 2}}, {"keep", "take"}},
   {"descend", "parameter f32[*], direction f32[*], squares? f32[*], rates f32[O] -> f32[*]",
    {{"sign", 0, 1}}, {"weightDecay", "epsilon"}, false, checkDescend},
+  {"quantizeBlocks", "x f32[R,C] -> blocks[R,C]", {}, {}},
+  {"linearInt4", "x blocks[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
+   {kActivation}, {}, false, checkLinearInt4},
 };
 // clang-format on
 
@@ -172,6 +175,8 @@ class Parser {
       pattern.type = OperandType::kAnyFloat;
     else if (type == "i8")
       pattern.type = OperandType::kInt8;
+    else if (type == "blocks")
+      pattern.type = OperandType::kInt8Blocks;
     else if (type == "packed")
       pattern.type = OperandType::kPacked;
     else if (type == "index")

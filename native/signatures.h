@@ -10,7 +10,8 @@
 //   f32           float32
 //   any           float32, float16, bfloat16 or int8
 //   i8            int8
-//   packed        a state packed for `linear` or `linearInt8`, of any of these four
+//   blocks        int8 in blocks of 32 of a row
+//   packed        a state packed for `linear` and its like, of any of the four or int4
 //   index<V>      int32 of the run's input, each 0 ≤ value < V; V is a letter or a number
 //   offsets<R>    int32 of the run's input, from 0 to R, never decreasing
 //   state         (output only) float32, a state that the node writes
@@ -26,7 +27,17 @@
 
 namespace heddle {
 
-enum class OperandType { kFloat32, kAnyFloat, kInt8, kPacked, kIndex, kOffsets, kState, kPages };
+enum class OperandType {
+  kFloat32,
+  kAnyFloat,
+  kInt8,
+  kInt8Blocks,
+  kPacked,
+  kIndex,
+  kOffsets,
+  kState,
+  kPages
+};
 
 struct DimPattern {
   int letter;  // 0 … 25

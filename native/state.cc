@@ -98,10 +98,10 @@ State::~State() { stateCounters().states -= 1; }
 
 void State::read(void* target, const Packing& packing) const {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (dtype_ != DType::kInt8) return storage_->copyTo(target, packing);
+  if (!isQuantized(dtype_)) return storage_->copyTo(target, packing);
   AlignedBuffer table(storage_->plainBytes());
   storage_->copyTo(table.data(), packing);
-  dequantizeTable(table.data(), dims_[0], dims_[1], static_cast<float*>(target));
+  dequantizeWeights(dtype_, table.data(), dims_[0], dims_[1], static_cast<float*>(target));
 }
 
 void State::prepareToWrite(const Packing& packing) {

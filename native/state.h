@@ -92,7 +92,7 @@ class State {
 
   Storage& storage() const { return *storage_; }
 
-  // The contents, row-major; int8 as float32.
+  // The contents, row-major; int8 and int4 as float32.
   void read(void* target, const Packing& packing) const;
 
   // Held from before the first write of a run until after its last.

@@ -71,13 +71,15 @@ std::shared_ptr<Storage> loadWeights(const FileRange& range, DType dtype, Form f
   for (int i = 0; i < range.rank; ++i) dims[i] = range.dims[i];
   if (form == Form::kPackedTransposed) std::swap(dims[0], dims[1]);
   auto storage = std::make_shared<Storage>(dtype, range.rank, dims, true);
-  const bool quantized = dtype == DType::kInt8;
+  const bool quantized = isQuantized(dtype);
   bool transposed = form == Form::kPackedTransposed;
   AlignedBuffer contents = readTensor(file, range, quantized ? DType::kFloat32 : dtype, cancelled);
   if (quantized) {
     AlignedBuffer table(storage->plainBytes());
-    quantizeTable(static_cast<const float*>(contents.data()), dims[0], dims[1], transposed,
-                  table.data());
+    workers.team.run(workers.threads, [&](int thread, int threads) {
+      quantizeWeights(dtype, static_cast<const float*>(contents.data()), dims[0], dims[1],
+                      transposed, table.data(), thread, threads);
+    });
     contents = std::move(table);
     transposed = false;
   }

@@ -8,6 +8,7 @@ import {
   roundToBfloat16,
   roundToFloat16,
 } from '../graph/half_precision.js';
+import { roundWeightsToInt4 } from '../graph/int4.js';
 import { roundWeightsToInt8 } from '../graph/int8.js';
 import type { FileRange, NativeDType } from '../native.js';
 import { readFully, withFile } from './file_reading.js';
@@ -59,7 +60,7 @@ const elementReaders: Record<FileDType, (view: DataView, at: number) => number> 
 
 /** Rounds numbers, in place, to what a state of this dtype can hold. */
 export function roundTo(
-  dtype: Exclude<NativeDType, 'int32' | 'int8'>,
+  dtype: 'float32' | 'float16' | 'bfloat16',
   values: Float64Array,
 ): Float64Array {
   const round = rounding[dtype];
@@ -117,6 +118,8 @@ export async function readStateSource(
   }
   if (dtype === 'int32') return toInt32(values, where);
   if (dtype === 'int8') return roundWeightsToInt8(values, shape[1] ?? 1);
+  if (dtype === 'int4') return roundWeightsToInt4(values, shape[1] ?? 1);
+  if (dtype === 'int8Blocks') throw mismatch('ERR_UNSUPPORTED', where, 'a dtype of states', dtype);
   return roundTo(dtype, values);
 }
 
@@ -165,7 +168,7 @@ export function encodeHalf(dtype: 'float16' | 'bfloat16', values: ArrayLike<numb
   return Uint16Array.from(values, dtype === 'float16' ? bitsOfFloat16 : bitsOfBfloat16);
 }
 
-/** Numbers as memory of `dtype` takes and gives them: half precision as bits, int8 as float32. */
+/** Numbers as memory of `dtype` takes and gives them: half precision as bits, int8 and int4 as float32. */
 export function storeAs(
   dtype: NativeDType,
   values: Float64Array | Int32Array,
@@ -173,6 +176,7 @@ export function storeAs(
   switch (dtype) {
     case 'float32':
     case 'int8':
+    case 'int4':
       return Float32Array.from(values);
     case 'int32':
       return Int32Array.from(values);
@@ -180,6 +184,9 @@ export function storeAs(
     case 'bfloat16':
       return encodeHalf(dtype, values);
     default:
-      throw new HeddleError('ERR_UNSUPPORTED', `no such dtype: ${String(dtype satisfies never)}`);
+      throw new HeddleError(
+        'ERR_UNSUPPORTED',
+        `no dtype of states: ${dtype satisfies 'int8Blocks'}`,
+      );
   }
 }

@@ -9,7 +9,7 @@ import { State } from '../graph/state.js';
 import type { FileRange, NativeDType } from '../native.js';
 
 /** How weights are kept in memory; left out: as the file stores them. */
-export type WeightDType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+export type WeightDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'int4';
 
 /** Parts of names that older checkpoints spell differently. */
 const olderNames: readonly (readonly [string, string])[] = [
@@ -75,9 +75,9 @@ export class CheckpointSource implements ParameterSource {
     if (first === undefined || ranges.length < names.length) {
       return new State(names[0], whole, 'float32', { kind: 'zeros' }); // `checkComplete` names what is missing
     }
-    // Products with the matrices of experts are of floats: int8 leaves them as they are stored.
+    // Products with the matrices of experts are of floats: int8 and int4 leave them as they are stored.
     const dtype = this.dtypeFor(first, 'linear');
-    const kept = dtype === 'int8' ? storedAs(first) : dtype;
+    const kept = dtype === 'int8' || dtype === 'int4' ? storedAs(first) : dtype;
     return new State(names[0], whole, kept, { kind: 'files', ranges });
   }
 
@@ -106,6 +106,8 @@ export class CheckpointSource implements ParameterSource {
 
   private dtypeFor(range: FileRange, role: ParameterRole): NativeDType {
     if (role === 'vector') return 'float32';
+    // Rows of a table are read, not multiplied; where the table is also the output projection, int4 would cost it most.
+    if (role === 'embedding' && this.options.dtype === 'int4') return 'int8';
     return this.options.dtype ?? storedAs(range);
   }
 

@@ -3,8 +3,8 @@
  * computed in float32, so that both backends choose the same values.
  */
 
-/** Below this, the range of a row counts as 0. */
-const smallest = 2 ** -100;
+/** Below this, the range of a row or a block counts as 0. */
+export const int8Smallest = 2 ** -100;
 
 /** Bytes of an int8 tensor. */
 export function int8Bytes(rows: number, columns: number): number {
@@ -50,12 +50,12 @@ function roundRows(
     const high = row.reduce((most, value) => Math.max(most, value), 0);
     const { width, round } = roundingOf(low, high);
     if (!Number.isFinite(width)) rounded.fill(Number.NaN, begin, begin + columns);
-    else if (width >= smallest) rounded.set(row.map(round), begin);
+    else if (width >= int8Smallest) rounded.set(row.map(round), begin);
   }
   return rounded;
 }
 
-function roundToEven(value: number): number {
+export function roundToEven(value: number): number {
   const near = Math.round(value);
   return Math.abs(value % 1) === 0.5 && near % 2 !== 0 ? near - 1 : near;
 }

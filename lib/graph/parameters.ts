@@ -6,7 +6,7 @@ import { stateTensor, type Tensor } from './tensor.js';
 
 /**
  * What a parameter is for, which decides how it may be stored: the weight of `linear` is packed, and it and the rows of an
- * `embedding` may be half precision or int8; a `vector` (bias, gain, small table) is float32.
+ * `embedding` may be half precision or int8, it alone int4; a `vector` (bias, gain, small table) is float32.
  */
 export type ParameterRole = 'linear' | 'embedding' | 'vector';
 

@@ -1,5 +1,6 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { NativeDType } from '../native.js';
+import { blocksBytes } from './int4.js';
 import { int8Bytes } from './int8.js';
 import { describeValue } from './options.js';
 
@@ -38,6 +39,7 @@ const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int32: 4 };
 /** Bytes of a tensor in native memory. */
 export function tensorBytes(dtype: NativeDType, shape: readonly number[]): number {
   if (dtype === 'int8') return int8Bytes(shape[0] ?? 1, shape[1] ?? 1);
+  if (dtype === 'int4' || dtype === 'int8Blocks') return blocksBytes(dtype, shape);
   return elementCount(shape) * elementBytes[dtype];
 }
 

@@ -6,8 +6,8 @@ import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { type Activation, activate, activations } from './activation.js';
 import { columnSums } from './column_sums.js';
 import { add } from './elementwise.js';
-import { anyFloat, dims, expectFloat32, fixed, float32, int8 } from './operands.js';
-import { quantizeRows } from './quantize.js';
+import { dims, expectFloat32, fixed, float32, matrix, rowsFor } from './operands.js';
+import { quantizeBlocks, quantizeRows } from './quantize.js';
 
 /** `bfloat16`: x is rounded to bfloat16 before it is multiplied. Sums are float32 in both. */
 export type Compute = (typeof computes)[number];
@@ -19,9 +19,8 @@ const linearRule = registerOp<LinearAttributes>({
   name: 'linear',
   operands: ['x', 'weight', 'bias?', 'residual?'],
   infer([x, weight, bias, residual]) {
-    const input = weight?.dtype === 'int8' ? int8(x, 'x') : float32(x, 'x');
-    const [rows, k] = dims(input, 'x', ['rows', 'in']);
-    const [n, inWidth] = dims(anyFloat(weight, 'weight'), 'weight', ['out', 'in']);
+    const [rows, k] = dims(rowsFor(weight?.dtype, x, 'x'), 'x', ['rows', 'in']);
+    const [n, inWidth] = dims(matrix(weight, 'weight'), 'weight', ['out', 'in']);
     if (k !== inWidth) throw mismatch('ERR_SHAPE', 'x', `${inWidth} columns`, `${k}`);
     expectFloat32(bias, 'bias', [n]);
     expectFloat32(residual, 'residual', [rows, n]);
@@ -45,6 +44,7 @@ const linearRule = registerOp<LinearAttributes>({
   lower({ activation, compute }, [x]) {
     const kind = activations.indexOf(activation);
     if (x?.dtype === 'int8') return { kernel: 'linearInt8', ints: [kind], floats: [] };
+    if (x?.dtype === 'int8Blocks') return { kernel: 'linearInt4', ints: [kind], floats: [] };
     return { kernel: 'linear', ints: [kind, compute === 'bfloat16' ? 1 : 0], floats: [] };
   },
   cost: ([x, weight, bias, residual], _, output) => ({
@@ -65,9 +65,10 @@ const linearRule = registerOp<LinearAttributes>({
 });
 
 /**
- * y = x·Wᵀ + bias. x: float32 [rows, in]; weight: [out, in], float32, float16, bfloat16 or int8; bias: float32 [out].
+ * y = x·Wᵀ + bias. x: float32 [rows, in]; weight: [out, in], float32, float16, bfloat16, int8 or int4; bias: float32 [out].
  * A weight that is a state is packed once; one that is computed or given with the graph is multiplied as it is. With an
- * int8 weight, the rows of x are int8 too (`quantizeRows`), and sums are exact.
+ * int8 weight, the rows of x are int8 too (`quantizeRows`), and sums are exact; with an int4 weight, they are int8 in blocks of
+ * 32 (`quantizeBlocks`), and sums are exact within a block.
  */
 export function linear(
   x: Tensor,
@@ -80,8 +81,9 @@ export function linear(
   checkChoice('linear: compute', compute, computes);
   expectTensor(weight, 'linear: weight');
   if (weight.source.kind === 'state') {
-    const input = weight.dtype === 'int8' ? quantizeRows(x) : x;
-    return record(linearRule, [input, weight, bias], { activation: 'none', compute });
+    const rows =
+      weight.dtype === 'int8' ? quantizeRows(x) : weight.dtype === 'int4' ? quantizeBlocks(x) : x;
+    return record(linearRule, [rows, weight, bias], { activation: 'none', compute });
   }
   const product = matmul(x, weight, { transposeB: true });
   return bias ? add(product, bias) : product;

@@ -2,6 +2,7 @@
 import { mismatch } from '../errors.js';
 import type { Operand, ReferenceTensor } from '../graph/rules.js';
 import { type Dim, formatShape, type Shape, sameShape } from '../graph/shape.js';
+import type { NativeDType } from '../native.js';
 
 function present(operand: Operand | undefined, name: string): Operand {
   if (!operand) throw mismatch('ERR_SHAPE', name, 'a tensor', 'none');
@@ -14,17 +15,32 @@ export function float32(operand: Operand | undefined, name: string): Operand {
   return given;
 }
 
-export function int8(operand: Operand | undefined, name: string): Operand {
+/** Rows of x as they are multiplied with a weight of this dtype: float32, int8, or int8 in blocks. */
+export function rowsFor(
+  weight: NativeDType | undefined,
+  operand: Operand | undefined,
+  name: string,
+): Operand {
   const given = present(operand, name);
-  if (given.dtype !== 'int8') throw mismatch('ERR_SHAPE', name, 'int8', given.dtype);
+  const expected =
+    weight === 'int8' ? 'int8' : weight === 'int4' ? ('int8Blocks' as const) : 'float32';
+  if (given.dtype !== expected) throw mismatch('ERR_SHAPE', name, expected, given.dtype);
   return given;
 }
 
 /** A parameter that may be stored in half precision or as int8. */
 export function anyFloat(operand: Operand | undefined, name: string): Operand {
   const given = present(operand, name);
-  if (given.dtype === 'int32')
+  if (given.dtype === 'int32' || given.dtype === 'int4' || given.dtype === 'int8Blocks')
     throw mismatch('ERR_SHAPE', name, 'float32, float16, bfloat16 or int8', given.dtype);
+  return given;
+}
+
+/** A parameter that products have kernels for: as `anyFloat`, or int4. */
+export function matrix(operand: Operand | undefined, name: string): Operand {
+  const given = present(operand, name);
+  if (given.dtype === 'int32' || given.dtype === 'int8Blocks')
+    throw mismatch('ERR_SHAPE', name, 'float32, float16, bfloat16, int8 or int4', given.dtype);
   return given;
 }
 

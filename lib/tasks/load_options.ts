@@ -2,13 +2,20 @@ import type { WeightDType } from '../checkpoints/parameter_source.js';
 import type { FilesProgress } from '../hub/progress.js';
 import type { CacheOptions } from '../models/paged_engine.js';
 
-export const weightDTypes: readonly WeightDType[] = ['float32', 'float16', 'bfloat16', 'int8'];
+export const weightDTypes: readonly WeightDType[] = [
+  'float32',
+  'float16',
+  'bfloat16',
+  'int8',
+  'int4',
+];
 
 export interface LoadOptions {
   /**
    * How weights are kept in memory; left out: as the checkpoint stores them. `bfloat16` also rounds activations to it
    * before they are multiplied; sums are float32. `int8` keeps matrices as int8 with a scale for each output, and multiplies them with
-   * activations as int8 with a scale for each row; sums are int32.
+   * activations as int8 with a scale for each row; sums are int32. `int4` keeps matrices as int4 with a scale and a minimum for
+   * each block of 32 inputs, embeddings as int8, and multiplies with activations as int8 with a scale for each such block.
    */
   dtype?: WeightDType;
   /** A commit, branch or tag of a hub id; default `main`. */

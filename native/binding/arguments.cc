@@ -113,7 +113,7 @@ std::vector<Napi::Value> toValues(const Napi::Value& value, const std::string& n
 }
 
 HeddleDType toDType(const Napi::Value& value, const std::string& name) {
-  static const char* const names[] = {"float32", "float16", "bfloat16", "int32", "int8"};
+  static const char* const names[] = {"float32", "float16", "bfloat16", "int32", "int8", "int4"};
   return static_cast<HeddleDType>(indexIn(names, value, name));
 }
 
@@ -157,6 +157,7 @@ napi_typedarray_type arrayTypeOf(HeddleDType dtype) {
   switch (dtype) {
     case kHeddleFloat32:
     case kHeddleInt8:  // quantised as it is copied
+    case kHeddleInt4:
       return napi_float32_array;
     case kHeddleInt32:
       return napi_int32_array;

@@ -35,9 +35,9 @@ struct PackedMatrix {
 struct Packing {
   int64_t (*bytes)(DType dtype, int64_t n, int64_t k);  // at least 1; no overflow for n·k < 2^48
   // source: [n,k] row-major, or [k,n] where `transposed` (the layout of GPT-2's Conv1D), which
-  // int8 never is: its scales belong to rows.
+  // int8 and int4 never are: their scales belong to rows.
   void (*pack)(PackedMatrix* target, const void* source, bool transposed, int thread, int threads);
-  // Inverse: writes [n,k] row-major, for int8 with its scales.
+  // Inverse: writes [n,k] row-major, for int8 and int4 with its scales.
   void (*unpack)(const PackedMatrix* source, void* target);
   int64_t panel;
 };

@@ -20,15 +20,17 @@ enum class DType : int32_t {
   kFloat16 = 1,
   kBFloat16 = 2,
   kInt32 = 3,
-  kInt8 = 4  // [R,C] with a scale for each row (kernels/quantized.h)
+  kInt8 = 4,       // [R,C] with a scale for each row (kernels/quantized.h)
+  kInt4 = 5,       // weights [N,K] in blocks of 32 of a row (kernels/quantized_blocks.h)
+  kInt8Blocks = 6  // activations [R,C], likewise
 };
 
 constexpr int kMaxRank = 4;
 constexpr size_t kAlignment = 64;  // in bytes, of arenas, states and scratch
 
 // A dense, row-major tensor. `data` is null where an optional operand is absent.
-// The weight of `linear` and `linearInt8` is the exception: its `data` points to a PackedMatrix
-// (kernels/gemm.h).
+// The weight of `linear`, `linearInt8` and `linearInt4` is the exception: its `data` points to a
+// PackedMatrix (kernels/gemm.h).
 struct Tensor {
   void* data;
   DType dtype;

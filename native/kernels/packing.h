@@ -3,10 +3,12 @@
 // or what the instruction set multiplies at once: pairs of bfloat16, groups of int8.
 //
 // After the panels of an int8 weight stand, for every column of them, its scale and the sum of its
-// values, which is what each unit of an input row's zero adds to a product.
+// values, which is what each unit of an input row's zero adds to a product. int4 has a layout of
+// its own (packing_int4.h).
 #pragma once
 
 #include "kernels/gemm.h"
+#include "kernels/packing_int4.h"
 #include "kernels/quantized.h"
 #include "kernels/tile.h"
 
@@ -48,6 +50,7 @@ static int64_t packedBytes(DType dtype, int64_t n, int64_t k) {
   const int64_t elements = panels * panelElements(dtype, k);
   int64_t bytes = elements * (dtype == DType::kFloat32 ? 4 : 2);
   if (dtype == DType::kInt8) bytes = elements + panels * kPanel * 8;
+  if (dtype == DType::kInt4) bytes = panels * int4PanelBytes(k);
   return bytes > 0 ? bytes : 1;
 }
 
@@ -117,6 +120,16 @@ static void describeInt8(const PackedMatrix& target, const int8_t* source, int t
   }
 }
 
+static void packInt4(PackedMatrix* target, const Int4Block* source, int thread, int threads) {
+  const int64_t n = target->n, k = target->k;
+  const PanelShare share = shareOfPanels(n, thread, threads);
+  for (int64_t p = share.first; p < share.end; p++) {
+    uint8_t* panel = static_cast<uint8_t*>(const_cast<void*>(target->data)) + p * int4PanelBytes(k);
+    packInt4Panel(panel, source + p * kPanel * blocksOf(k), blocksOf(k),
+                  static_cast<int>(smaller(kPanel, n - p * kPanel)));
+  }
+}
+
 static void packMatrix(PackedMatrix* target, const void* source, bool transposed, int thread,
                        int threads) {
   if (target->dtype == DType::kFloat32) {
@@ -125,6 +138,8 @@ static void packMatrix(PackedMatrix* target, const void* source, bool transposed
     const int8_t* values = static_cast<const int8_t*>(source);
     packPanels(target, values, false, thread, threads);
     describeInt8(*target, values, thread, threads);
+  } else if (target->dtype == DType::kInt4) {
+    packInt4(target, static_cast<const Int4Block*>(source), thread, threads);
   } else {
     packPanels(target, static_cast<const uint16_t*>(source), transposed, thread, threads);
   }
@@ -153,6 +168,8 @@ static void unpackMatrix(const PackedMatrix* source, void* target) {
     const size_t bytes = sizeof(float) * static_cast<size_t>(source->n);
     __builtin_memcpy(values + at, partsOfInt8(*source).scales, bytes);
     __builtin_memset(values + at + bytes, 0, bytes);  // the zeros
+  } else if (source->dtype == DType::kInt4) {
+    unpackInt4(*source, static_cast<Int4Block*>(target));
   } else {
     unpackPanels(source, static_cast<uint16_t*>(target));
   }

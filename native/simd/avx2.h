@@ -178,6 +178,31 @@ HEDDLE_INLINE __m256i dotInput(const DotInput* p) {
   return _mm256_set1_epi32(group);
 }
 
+HEDDLE_INLINE __m256i loadNibbles(const uint8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+HEDDLE_INLINE __m256i lowNibbles(__m256i x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
+HEDDLE_INLINE __m256i highNibbles(__m256i x) { return lowNibbles(_mm256_srli_epi16(x, 4)); }
+HEDDLE_INLINE __m256i blockInput(const int8_t* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return _mm256_set1_epi32(group);
+}
+using BlockSum = __m256i;
+HEDDLE_INLINE BlockSum zeroBlockSum() { return _mm256_setzero_si256(); }
+#ifdef HEDDLE_VNNI
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, __m256i x, __m256i w) {
+  return _mm256_dpbusd_avx_epi32(sum, w, x);
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return sum; }
+#else
+// Sixteen products of 15·127 fit 16 bits.
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, __m256i x, __m256i w) {
+  return _mm256_add_epi16(sum, _mm256_maddubs_epi16(w, x));
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return _mm256_madd_epi16(sum, _mm256_set1_epi16(1)); }
+#endif
+
 // Rows i and i + 4 share a register, so that the shuffles within 128 bits finish the job.
 HEDDLE_INLINE void transposeBlock(const float* source, int64_t sourceStride, float* target,
                                   int64_t targetStride) {

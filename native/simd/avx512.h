@@ -156,6 +156,29 @@ HEDDLE_INLINE __m512i dotInput(const DotInput* p) {
   return _mm512_set1_epi32(group);
 }
 
+HEDDLE_INLINE __m512i loadNibbles(const uint8_t* p) { return _mm512_loadu_si512(p); }
+HEDDLE_INLINE __m512i lowNibbles(__m512i x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
+HEDDLE_INLINE __m512i highNibbles(__m512i x) { return lowNibbles(_mm512_srli_epi16(x, 4)); }
+HEDDLE_INLINE __m512i blockInput(const int8_t* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return _mm512_set1_epi32(group);
+}
+using BlockSum = __m512i;
+HEDDLE_INLINE BlockSum zeroBlockSum() { return _mm512_setzero_si512(); }
+#ifdef HEDDLE_VNNI
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, __m512i x, __m512i w) {
+  return _mm512_dpbusd_epi32(sum, w, x);
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return sum; }
+#else
+// Sixteen products of 15·127 fit 16 bits.
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, __m512i x, __m512i w) {
+  return _mm512_add_epi16(sum, _mm512_maddubs_epi16(w, x));
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return _mm512_madd_epi16(sum, _mm512_set1_epi16(1)); }
+#endif
+
 // Rows i, i + 4, i + 8 and i + 12 share a register, so that the shuffles within 128 bits finish the
 // job.
 HEDDLE_INLINE void transposeBlock(const float* source, int64_t sourceStride, float* target,

@@ -158,6 +158,34 @@ HEDDLE_INLINE int16x4_t dotInput(const DotInput* p) { return vdup_n_s16(*p); }
 HEDDLE_INLINE I32 dot(I32 sum, int16x4_t x, int16x4_t w) { return vmlal_s16(sum, x, w); }
 #endif
 
+HEDDLE_INLINE uint8x16_t loadNibbles(const uint8_t* p) { return vld1q_u8(p); }
+HEDDLE_INLINE int8x16_t lowNibbles(uint8x16_t x) {
+  return vreinterpretq_s8_u8(vandq_u8(x, vdupq_n_u8(15)));
+}
+HEDDLE_INLINE int8x16_t highNibbles(uint8x16_t x) { return vreinterpretq_s8_u8(vshrq_n_u8(x, 4)); }
+HEDDLE_INLINE int8x16_t blockInput(const int8_t* p) {
+  int32_t group;
+  __builtin_memcpy(&group, p, sizeof(group));
+  return vreinterpretq_s8_s32(vdupq_n_s32(group));
+}
+#ifdef HEDDLE_SDOT
+using BlockSum = int32x4_t;
+HEDDLE_INLINE BlockSum zeroBlockSum() { return zeroI32(); }
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, int8x16_t x, int8x16_t w) {
+  return vdotq_s32(sum, x, w);
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return sum; }
+#else
+// Sixteen products of 15·127 fit 16 bits.
+using BlockSum = int16x8_t;
+HEDDLE_INLINE BlockSum zeroBlockSum() { return vdupq_n_s16(0); }
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, int8x16_t x, int8x16_t w) {
+  const int16x8_t low = vmull_s8(vget_low_s8(x), vget_low_s8(w));
+  return vaddq_s16(sum, vpaddq_s16(low, vmull_high_s8(x, w)));
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return vpaddlq_s16(sum); }
+#endif
+
 HEDDLE_INLINE void transposeBlock(const float* source, int64_t sourceStride, float* target,
                                   int64_t targetStride) {
   const float32x4x2_t even = vtrnq_f32(load(source), load(source + sourceStride));

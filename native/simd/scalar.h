@@ -125,6 +125,29 @@ HEDDLE_INLINE I32 dotWeights(const int8_t* p) { return *p; }
 HEDDLE_INLINE I32 dotInput(const DotInput* p) { return *p; }
 HEDDLE_INLINE I32 dot(I32 sum, I32 x, I32 w) { return sum + x * w; }
 
+// Four bytes.
+HEDDLE_INLINE uint32_t loadNibbles(const uint8_t* p) {
+  uint32_t bytes;
+  __builtin_memcpy(&bytes, p, sizeof(bytes));
+  return bytes;
+}
+HEDDLE_INLINE uint32_t lowNibbles(uint32_t x) { return x & 0x0f0f0f0fu; }
+HEDDLE_INLINE uint32_t highNibbles(uint32_t x) { return lowNibbles(x >> 4); }
+HEDDLE_INLINE uint32_t blockInput(const int8_t* p) {
+  uint32_t bytes;
+  __builtin_memcpy(&bytes, p, sizeof(bytes));
+  return bytes;
+}
+using BlockSum = int32_t;
+HEDDLE_INLINE BlockSum zeroBlockSum() { return 0; }
+HEDDLE_INLINE BlockSum dotBlock(BlockSum sum, uint32_t x, uint32_t w) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    sum += static_cast<int8_t>(x >> shift & 0xff) * static_cast<int32_t>(w >> shift & 0xff);
+  }
+  return sum;
+}
+HEDDLE_INLINE I32 totalOf(BlockSum sum) { return sum; }
+
 HEDDLE_INLINE void transposeBlock(const float* source, int64_t, float* target, int64_t) {
   *target = *source;
 }

@@ -1,4 +1,4 @@
-/** Every family in bfloat16 and int8, against itself in float32: on random weights, which forgive less than trained ones. */
+/** Every family in bfloat16, int8 and int4, against itself in float32: on random weights, which forgive less than trained ones. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ type Inputs = Parameters<Awaited<ReturnType<typeof load>>['forward']>[0];
 /** The last hidden states of a folder's first case. */
 async function hidden(
   folder: string,
-  dtype: 'float32' | 'bfloat16' | 'int8',
+  dtype: 'float32' | 'bfloat16' | 'int8' | 'int4',
 ): Promise<Float32Array> {
   const { cases } = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8'));
   const { inputs } = cases[0] as { inputs: Record<string, unknown> };

@@ -4,7 +4,7 @@ export const arena = 0;
 export const input = 1;
 export const output = 2;
 export const state = 3;
-const dtypes = ['float32', 'float16', 'bfloat16', 'int32', 'int8'];
+const dtypes = ['float32', 'float16', 'bfloat16', 'int32', 'int8', 'int4', 'int8Blocks'];
 
 /**
  * @param {object} plan

@@ -29,7 +29,7 @@ const linearCases: OpCase[] = linearShapes.flatMap(([m, k, n]) => [
     build: (r: Random) => ops.linear(r.tensor([m, k]), r.state([n, k])),
     absolute: 1e-6 * k,
   },
-  ...(['float16', 'bfloat16', 'int8'] as const).map((dtype) => ({
+  ...(['float16', 'bfloat16', 'int8', 'int4'] as const).map((dtype) => ({
     op: 'linear',
     name: `${m}×${k}×${n} ${dtype}, bias, gelu, residual`,
     build: (r: Random) => {
@@ -49,17 +49,24 @@ const linearCases: OpCase[] = linearShapes.flatMap(([m, k, n]) => [
   },
 ]);
 
-/** Multiplied by the identity, which int8 holds exactly, quantised rows come back as the numbers that they stand for. */
-const quantizeCases: OpCase[] = [1, 2, 17, 100].map((columns) => ({
-  op: 'quantizeRows',
-  name: `6×${columns}`,
-  build: (r: Random) => {
-    const data = new Float32Array(columns * columns);
-    for (let i = 0; i < columns; i++) data[i * columns + i] = 1;
-    const identity = new State('identity', [columns, columns], 'int8', { kind: 'data', data });
-    return ops.linear(r.tensor([6, columns], 5), stateTensor(identity));
-  },
-}));
+/** Multiplied by the identity, which int8 and int4 hold exactly, quantised rows come back as the numbers they stand for. */
+const quantizeCases: OpCase[] = [1, 2, 17, 32, 100].flatMap((columns) =>
+  (
+    [
+      ['quantizeRows', 'int8'],
+      ['quantizeBlocks', 'int4'],
+    ] as const
+  ).map(([op, dtype]) => ({
+    op,
+    name: `6×${columns}`,
+    build: (r: Random) => {
+      const data = new Float32Array(columns * columns);
+      for (let i = 0; i < columns; i++) data[i * columns + i] = 1;
+      const identity = new State('identity', [columns, columns], dtype, { kind: 'data', data });
+      return ops.linear(r.tensor([6, columns], 5), stateTensor(identity));
+    },
+  })),
+);
 
 const activationCases: OpCase[] = (
   ['relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid', 'quickGelu'] as const

@@ -48,7 +48,11 @@ export class Random {
   }
 
   /** A parameter in native memory, in the dtype given. */
-  state(shape: number[], dtype: Exclude<NativeDType, 'int32'> = 'float32', scale = 1): Tensor {
+  state(
+    shape: number[],
+    dtype: Exclude<NativeDType, 'int32' | 'int8Blocks'> = 'float32',
+    scale = 1,
+  ): Tensor {
     const values = this.values(
       shape.reduce((a, b) => a * b, 1),
       scale,

@@ -294,7 +294,7 @@ describe('load refuses', () => {
   });
 
   it('dtypes that are none', async () => {
-    for (const dtype of ['float64', 'int4', '', 7]) {
+    for (const dtype of ['float64', 'int2', '', 7]) {
       const error = await failure(load(tinyBert, { dtype: dtype as 'float32' }));
       expect(error).toMatchObject({
         code: 'ERR_UNSUPPORTED',

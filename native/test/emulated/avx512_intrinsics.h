@@ -85,6 +85,20 @@ static inline simde__m512i dotPairs(simde__m512i x, simde__m512i w) {
   return result;
 }
 
+static inline simde__m512i dotBytePairs(simde__m512i w, simde__m512i x) {
+  uint8_t left[64];
+  int8_t right[64];
+  int16_t sums[32];
+  __builtin_memcpy(left, &w, sizeof(w));
+  __builtin_memcpy(right, &x, sizeof(x));
+  for (int i = 0; i < 32; i++) {
+    sums[i] = static_cast<int16_t>(left[2 * i] * right[2 * i] + left[2 * i + 1] * right[2 * i + 1]);
+  }
+  simde__m512i result;
+  __builtin_memcpy(&result, sums, sizeof(result));
+  return result;
+}
+
 static inline __m256 half(simde__m512 x, int which) {
   __m256 halves[2];
   __builtin_memcpy(halves, &x, sizeof(x));
@@ -126,6 +140,8 @@ static inline simde__m512 widenHalves(__m256i halves) {
 #define _mm512_cvtps_epi32(x) heddle::emulated::roundLanes(x)
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16(x, w) heddle::emulated::dotPairs(x, w)
+#undef _mm512_maddubs_epi16
+#define _mm512_maddubs_epi16(w, x) heddle::emulated::dotBytePairs(w, x)
 #define _mm_maskz_loadu_epi8(mask, p) (heddle::emulated::loadMasked<__m128i, uint8_t>(mask, p))
 #define _mm_mask_storeu_epi8(p, mask, x) (heddle::emulated::storeMasked<uint8_t>(p, mask, x))
 #define _mm512_cvtepi32_epi16(x) \
