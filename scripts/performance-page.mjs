@@ -29,6 +29,7 @@ function tablesOf({ file, machine, runs = [], results: rows }) {
     'its figure',
     'unit',
     'ratio',
+    'best',
     'of peak',
   ];
   const lines = rows.map((row) => [
@@ -40,6 +41,7 @@ function tablesOf({ file, machine, runs = [], results: rows }) {
     row.reason ?? (row.peer === null ? '' : figure(row.peer)),
     row.unit,
     row.ratio === null ? '' : `${row.ratio.toFixed(2)} (±${(50 * row.spread).toFixed(0)} %)`,
+    row.bestRatio === undefined ? '' : row.bestRatio.toFixed(2),
     row.shareOfCeiling == null ? '' : `${(100 * row.shareOfCeiling).toFixed(0)} %`,
   ]);
   const { cpu, cores, isa, node, os, commit, command } = machine;
@@ -85,10 +87,13 @@ const documents = readdirSync(results)
   .filter((name) => name.endsWith('.json'))
   .sort()
   .map((file) => ({ file, ...JSON.parse(readFileSync(new URL(file, results), 'utf8')) }));
-const documentsOf = (name) =>
-  documents.filter(({ results: rows }) => rows.some((row) => row.name === name));
+/** All rows of a bench, and the machine of the last document that has some. */
+function rowsOf(bench) {
+  const having = documents.filter(({ results: rows }) => rows.some(({ name }) => name === bench));
+  const results = having.flatMap(({ results: rows }) => rows);
+  return having.length === 0 ? undefined : { machine: having.at(-1).machine, results };
+}
 
-/** Each from the last document that has its bench. */
 const pictures = [
   ['gemm', gemm, 'gemm'],
   ['attention', attention, 'attention'],
@@ -96,8 +101,8 @@ const pictures = [
   ['roofline', roofline, 'profile'],
 ];
 for (const [name, draw, bench] of pictures) {
-  const document = documentsOf(bench).at(-1);
-  if (document) await draw(fileURLToPath(new URL(`images/${name}.svg`, docs)), document);
+  const measured = rowsOf(bench);
+  if (measured) await draw(fileURLToPath(new URL(`images/${name}.svg`, docs)), measured);
 }
 
 const page = new URL('performance.md', docs);
