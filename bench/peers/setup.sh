@@ -37,6 +37,9 @@ echo 'peers: all-MiniLM-L6-v2 as ONNX' >&2
 hidden=$home/models/minilm-hidden.onnx
 [ -e "$hidden" ] || "$python" -W ignore "$here/export_onnx.py" "$hidden" --hidden
 
+echo 'peers: SmolLM2-135M' >&2
+bash "$here/smollm2.sh"
+
 echo 'peers: JavaScript packages' >&2
 cp "$here/package.json" "$home/js/"
 # onnxruntime-node carries the CPU's library in the package; its install script would fetch CUDA's.
