@@ -16,6 +16,7 @@ import { joinSubcommand, registerModels } from './models.js';
 import { registerRerank } from './rerank.js';
 import { registerScore } from './score.js';
 import { registerSearch } from './search.js';
+import { registerTrain } from './train.js';
 
 const cli = cac('heddle');
 registerEmbed(cli);
@@ -26,6 +27,7 @@ registerRerank(cli);
 registerGenerate(cli);
 registerChat(cli);
 registerScore(cli);
+registerTrain(cli);
 registerInspect(cli);
 registerModels(cli);
 registerBench(cli);
