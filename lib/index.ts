@@ -32,7 +32,7 @@ export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
-export { loadTrainable, type TrainableModel } from './tasks/load_trainable.js';
+export { freshTrainable, loadTrainable, type TrainableModel } from './tasks/load_trainable.js';
 export type { Model } from './tasks/model.js';
 export {
   type FeatureExtractionPipeline,
@@ -77,7 +77,19 @@ export {
   TextStreamer,
   type TextStreamerOptions,
 } from './tasks/text_streamer.js';
+export {
+  type TrainingExamples,
+  type TrainingResult,
+  type TrainingTask,
+  type TrainOptions,
+  train,
+} from './tasks/train.js';
 export { trainTokenizerOnFiles } from './tasks/train_tokenizer.js';
+export {
+  freshTransformer,
+  loadTransformer,
+  type TrainableTransformer,
+} from './tasks/trainable_transformer.js';
 export { cos_sim, dot, layer_norm, matmul, mean_pooling, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { ChatMessage, ChatOptions } from './text/chat_templates.js';
@@ -93,6 +105,8 @@ export {
 } from './text/tool_calls.js';
 export { type TrainedTokenizer, trainTokenizer } from './text/train_tokenizer.js';
 export type { TokenizerProgress } from './text/training_pace.js';
+export { type AdafactorOptions, adafactor } from './train/adafactor.js';
+export { type MuonOptions, muon } from './train/muon.js';
 export {
   type AdamOptions,
   adam,
@@ -103,8 +117,11 @@ export {
   type SgdOptions,
   sgd,
 } from './train/optimizers.js';
+export type { GroupRule } from './train/parameter_groups.js';
 export * as schedules from './train/schedules.js';
+export type { EvaluationMetrics, StepMetrics, TrainingProgress } from './train/trainer.js';
 export {
+  type MicroBatch,
   type ParameterGroup,
   type StepResult,
   TrainingStep,

@@ -76,7 +76,7 @@ const Line kLines[] = {
   {"softmax", "x f32[R,C] -> f32[R,C]", {}, {"t"}},
   {"pool", "x f32[R,C], segments offsets<R>[S+1] -> f32[S,C]", {{"mode", 0, 5}}, {}},
   {"l2Normalize", "x f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
-  {"assign", "source f32[*] -> state[*]", {}, {}},
+  {"assign", "source f32[*], guard? f32[1] -> state[*]", {}, {}},
   {"append", "source f32[R,C], at index<2147483647>[1] -> state[T,C]", {}, {}, false, checkAppend, checkAppendRun},
   {"quantizeRows", "x f32[R,C] -> i8[R,C]", {}, {}},
   {"linearInt8", "x i8[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",

@@ -17,6 +17,7 @@ import { registerRerank } from './rerank.js';
 import { registerScore } from './score.js';
 import { registerSearch } from './search.js';
 import { registerTokenizer } from './tokenizer.js';
+import { registerTrain } from './train.js';
 
 const cli = cac('heddle');
 registerEmbed(cli);
@@ -28,6 +29,7 @@ registerGenerate(cli);
 registerChat(cli);
 registerScore(cli);
 registerTokenizer(cli);
+registerTrain(cli);
 registerInspect(cli);
 registerModels(cli);
 registerBench(cli);
