@@ -8,7 +8,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { Scope } from '../layers/scope.js';
 import { expectPacked, type PackedIds } from '../layers/sequence.js';
 import type { Encoder, EncoderBatch } from '../models/encoder.js';
-import { architectureOf, hasHead } from '../models/registry.js';
+import { architectureOf, isHeadless } from '../models/registry.js';
 import {
   AdaptedSource,
   freshAdapter,
@@ -97,7 +97,7 @@ export async function loadTrainable(
     adapter: opened,
     base: folder,
     /** Names in an adapter are those of the class that Python wraps. */
-    prefix: hasHead(name, 'base') ? prefix : '',
+    prefix: isHeadless(name) ? prefix : '',
   };
   return new TrainableModel(
     network,

@@ -1,6 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readAdapter } from '../../lib/checkpoints/adapter_files.js';
 import { input, tensor } from '../../lib/graph/tensor.js';
 import { pack } from '../../lib/layers/index.js';
 import { columnSums, crossEntropy } from '../../lib/ops/index.js';
@@ -147,9 +148,24 @@ describe('training of adapters', () => {
     expect(furthest(losses, of.losses ?? [])).toBeLessThan(1e-4);
     const folder = join(await temporaryFolder(), 'adapter');
     await model.adapter?.save(folder);
+    const namesIn = async (at: string) => [...(await readAdapter(at)).tensors.keys()].sort();
+    expect(await namesIn(folder)).toEqual(await namesIn(folderOf(name)));
     const found = await outputs(fixture(of.base), of.inputs, { adapter: folder });
     expect(furthest(found, of.trained ?? [])).toBeLessThan(1e-3);
     expect(furthest(found, of.outputs)).toBeGreaterThan(1e-2);
+  });
+
+  it("leaves out of names what Python's class without a head does", async () => {
+    const model = join(await temporaryFolder(), 'model');
+    await cp(fixture('models/bert/a'), model, { recursive: true });
+    const file = join(model, 'config.json');
+    const fields = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ ...fields, architectures: ['BertModel'] }));
+    using opened = await loadTrainable(model, { adapter: { targetModules: ['query'], r: 2 } });
+    await opened.adapter?.save(join(model, 'adapter'));
+    const { tensors } = await readAdapter(join(model, 'adapter'));
+    expect([...tensors.keys()][0]).toBe('encoder.layer.0.attention.self.query.lora_A.weight');
+    expect(tensors.size).toBe(4);
   });
 
   it('begins where the base is, and changes nothing of it', async () => {
