@@ -18,6 +18,8 @@ export { type BleuOptions, type BleuScore, type BleuSmoothing, bleu } from './sc
 export type { BleuTokenizer } from './scores/bleu_tokens.js';
 export { type ChrfOptions, type ChrfScore, chrf } from './scores/chrf.js';
 export type { References } from './scores/corpus.js';
+export type { LoraOptions } from './tasks/adapter.js';
+export type { AdapterTraining } from './tasks/adapter_training.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
   AutoModel,
@@ -32,7 +34,13 @@ export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
-export { freshTrainable, loadTrainable, type TrainableModel } from './tasks/load_trainable.js';
+export {
+  freshTrainable,
+  loadTrainable,
+  type TrainableModel,
+  type TrainableOptions,
+} from './tasks/load_trainable.js';
+export { mergeAdapter } from './tasks/merge_adapter.js';
 export type { Model } from './tasks/model.js';
 export {
   type FeatureExtractionPipeline,

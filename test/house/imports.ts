@@ -30,6 +30,9 @@ const isEntry = (path: string) => path === 'lib/index.ts' || path.startsWith('li
 
 /** Where models, checkpoints, the hub and text come together; the other tasks know the types of what these give them. */
 const joints = [
+  'adapter',
+  'adapter_training',
+  'merge_adapter',
   'load',
   'load_static',
   'load_options',
