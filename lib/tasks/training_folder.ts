@@ -8,7 +8,7 @@ import {
   sweepUnfinished,
   writingError,
 } from '../checkpoints/file_writing.js';
-import { readJsonObject } from '../checkpoints/json_file.js';
+import { isFields, type JsonFields, readJsonObject } from '../checkpoints/json_file.js';
 import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import { safetensorsBytes } from '../checkpoints/safetensors_writer.js';
 import { HeddleError, mismatch } from '../errors.js';
@@ -163,13 +163,27 @@ export class TrainingFolder implements CheckpointStore {
         const { loss, identity, ...progress } = await readJsonObject(join(path, 'progress.json'));
         return {
           path,
-          progress: progress as unknown as TrainingProgress,
+          progress: checkedProgress(progress, path),
           loss: typeof loss === 'number' ? loss : undefined,
           identity: (identity ?? {}) as Record<string, unknown>,
         };
       }),
     );
   }
+}
+
+/** What `save` wrote, unless someone else did. */
+function checkedProgress(fields: JsonFields, path: string): TrainingProgress {
+  const { step, position, sinceBest, best } = fields;
+  const isCount = (value: unknown): boolean =>
+    Number.isSafeInteger(value) && (value as number) >= 0;
+  const isPlace = isFields(position) && isCount(position.epoch) && isCount(position.batch);
+  const isBest = best === undefined || (isFields(best) && typeof best.loss === 'number');
+  if (isCount(step) && isCount(sinceBest) && isPlace && isBest) {
+    return fields as unknown as TrainingProgress;
+  }
+  const expected = 'step, position and sinceBest of a training run';
+  throw mismatch('ERR_FORMAT', join(path, 'progress.json'), expected, 'something else');
 }
 
 /** Those that were evaluated, the lowest loss first. */
