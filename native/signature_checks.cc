@@ -312,6 +312,8 @@ void checkUnfoldGradient(const NodeView& view) {
 
 void checkDescend(const NodeView& view) { expectColumns(view, "rates", view.inputs[3], 3); }
 
+void checkArgmax(const NodeView& view) { expectColumns(view, "y", view.outputs[0], 2); }
+
 void checkBroadcast(const NodeView& view) {
   const Tensor &a = view.inputs[0], &b = view.inputs[1];
   bool same = a.rank == b.rank;

@@ -72,6 +72,7 @@ const Line kLines[] = {
   {"multiply", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
   {"scale", "x f32[*] -> f32[*]", {}, {"scale", "shift"}, true},
   {"embedding", "table any[V,C], ids index<V>[R], residual? f32[R,C] -> f32[R,C]", {}, {"scale"}},
+  {"argmax", "x f32[R,C] -> f32[R,O]", {}, {}, false, checkArgmax},
   {"softmax", "x f32[R,C] -> f32[R,C]", {}, {"t"}},
   {"pool", "x f32[R,C], segments offsets<R>[S+1] -> f32[S,C]", {{"mode", 0, 5}}, {}},
   {"l2Normalize", "x f32[R,C] -> f32[R,C]", {}, {"epsilon"}},

@@ -91,6 +91,11 @@ llama() {
   echo "$cpu" >"$home/llama.cpu"
 }
 
+language_models() {
+  say SmolLM2-135M
+  bash "$here/smollm2.sh"
+}
+
 javascript_packages() {
   say 'JavaScript packages'
   cp "$here/package.json" "$home/js/"
@@ -104,7 +109,7 @@ openblas
 embedding_models
 javascript_packages
 # Of these the benches do without one that cannot be had here.
-for step in blis onednn llama; do
+for step in blis onednn llama language_models; do
   set +e
   (set -e && "$step")
   status=$?

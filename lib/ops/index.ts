@@ -8,6 +8,7 @@ export {
   silu,
   tanh,
 } from './activation.js';
+export { argmax } from './argmax.js';
 export { attention, attentionWeights } from './attention.js';
 export type { AttentionBias, AttentionOptions } from './attention_scores.js';
 export { multiplyAdd, sumRows } from './ceiling.js';
