@@ -1,9 +1,9 @@
 /**
- * npm run bench -- [gemm] [attention] [embed] [requests] [bulk] [decode] [profile] [javascript] [--quick] [--json] [--save] [--threads N]
+ * npm run bench -- [gemm] [attention] [embed] [requests] [bulk] [decode] [profile] [javascript] [--quick] [--json] [--save] [--threads N] [--only REGEX]
  *
  * Measures Heddle beside other engines: medians over alternating runs (ours, theirs, ours, theirs) of one
  * invocation. `ratio` is always how many times as fast Heddle is. A peer that is not installed
- * (bench/peers/setup.sh) leaves its row with the reason. --save writes the document to bench/results/.
+ * (bench/peers/setup.sh) leaves its row with the reason. --only measures some cases of `decode`. --save writes the document to bench/results/.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
     threads: { type: 'string' },
+    only: { type: 'string', default: '' },
   },
 });
 const unknown = positionals.filter((name) => !names.includes(name));
@@ -34,7 +35,9 @@ const document = { machine: machine(), results: [] };
 for (const name of chosen) {
   const { bench } = await import(`./${name}.mjs`);
   const log = (text) => process.stderr.write(`${name}: ${text}\n`);
-  document.results.push(...(await bench({ quick: values.quick, threads, log })));
+  document.results.push(
+    ...(await bench({ quick: values.quick, threads, only: new RegExp(values.only), log })),
+  );
 }
 
 if (values.json) console.log(JSON.stringify(document, undefined, 2));
