@@ -26,7 +26,12 @@ const ids = (count) => {
   );
 };
 
-export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
+export async function bench({
+  quick,
+  threads = Math.min(2, availableParallelism()),
+  only = /./,
+  log,
+}) {
   const { load } = await import('../dist/index.mjs');
   const results = [];
   for (const dtype of quick ? ['bfloat16'] : ['bfloat16', 'float32']) {
@@ -39,7 +44,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
         addon().setThreads(threads);
         return model;
       };
-      results.push(...(await ofModel(open, peers, { dtype, threads, quick, log })));
+      results.push(...(await ofModel(open, peers, { dtype, threads, quick, only, log })));
     } finally {
       for (const peer of peers) peer.stop();
       if (!isMade) rmSync(folder, { recursive: true });
@@ -59,7 +64,7 @@ async function peersOf(dtype, threads, quick) {
   return [llama, await Peer.start(`PyTorch ${dtype}`, python, torch)];
 }
 
-async function ofModel(open, peers, { dtype, threads, quick, log }) {
+async function ofModel(open, peers, { dtype, threads, quick, only, log }) {
   const [llama] = peers;
   const results = [];
   /** `once` gives milliseconds; `request` asks a peer for the same. */
@@ -68,6 +73,7 @@ async function ofModel(open, peers, { dtype, threads, quick, log }) {
     { unit = 'tokens/s', tokens = 1, request, beside = [llama] },
     once,
   ) => {
+    if (!only.test(kase)) return;
     const ours = async (reps) => {
       const times = [];
       for (let i = 0; i < reps; i++) times.push(await once());
@@ -80,7 +86,10 @@ async function ofModel(open, peers, { dtype, threads, quick, log }) {
       const common = { name: 'decode', kase, threads, dtype, unit, amount };
       results.push(row({ ...common, result, peer: beside[i] }));
     });
-    log(`${kase}, ${dtype}`);
+    const ratios = results
+      .slice(-each.length)
+      .map(({ heddle, ratio }) => `${heddle} ${unit}, ${ratio}×`);
+    log(`${kase}, ${dtype}: ${ratios.join('; ')}`);
   };
 
   const first = { work: 'first', length: 32 };
@@ -137,11 +146,13 @@ async function ofModel(open, peers, { dtype, threads, quick, log }) {
   }
   model.dispose();
 
-  // From the first prompt of a new model on: what is prepared once holds the event loop too.
-  const other = await open();
-  results.push(...(await lateness(other, { dtype, threads, quick })));
-  other.dispose();
-  log(`5 ms timer, ${dtype}`);
+  if (only.test('5 ms timer')) {
+    // From the first prompt of a new model on: what is prepared once holds the event loop too.
+    const other = await open();
+    results.push(...(await lateness(other, { dtype, threads, quick })));
+    other.dispose();
+    log(`5 ms timer, ${dtype}`);
+  }
   return results;
 }
 

@@ -1,11 +1,13 @@
 /**
  * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [train] [profile] [javascript]
  *                  [--quick] [--json] [--save] [--threads N] [--dtype NAME] [--shapes MxKxN,…] [--texts FILE]
+ *                  [--only REGEX]
  *
  * Measures Heddle beside other engines: medians over alternating runs (ours, theirs, ours, theirs) of one
  * invocation. `ratio` is always how many times as fast Heddle is. A peer that is not installed
  * (bench/peers/setup.sh) leaves its row with the reason. --save writes the document to bench/results/.
- * --dtype limits gemm, gemv, embed and profile to one type; --shapes gives gemm other sizes, --texts gives embed other texts, one a line.
+ * --dtype limits gemm, gemv, embed and profile to one type; --shapes gives gemm other sizes, --texts gives embed other texts, one a line;
+ * --only measures some cases of decode.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -29,7 +31,7 @@ const names = [
 
 const dtypes = ['float32', 'bfloat16', 'int8', 'int4'];
 
-const { chosen, threads, dtype, shapes, texts, ...options } = parse();
+const { chosen, threads, dtype, shapes, texts, only, ...options } = parse();
 await startEngine();
 const document = { machine: machine(), runs: [], results: [] };
 for (const name of chosen) {
@@ -38,7 +40,7 @@ for (const name of chosen) {
   addon().setThreads(threads);
   const watched = watchMachine();
   document.results.push(
-    ...(await bench({ quick: options.quick, threads, dtype, shapes, texts, log })),
+    ...(await bench({ quick: options.quick, threads, dtype, shapes, texts, only, log })),
   );
   document.runs.push({ name, ...watched() });
 }
@@ -79,6 +81,7 @@ function parse() {
         dtype: { type: 'string' },
         shapes: { type: 'string' },
         texts: { type: 'string' },
+        only: { type: 'string', default: '' },
       },
     });
     const unknown = positionals.filter((name) => !names.includes(name));
@@ -99,6 +102,7 @@ function parse() {
       threads: count,
       shapes: sizes,
       texts: lines || undefined,
+      only: new RegExp(values.only),
     };
   } catch ({ message }) {
     console.error(`bench: ${message}; there are ${names.join(', ')}`);
