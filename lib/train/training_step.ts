@@ -25,6 +25,8 @@ export interface TrainingStepOptions {
   optimizer: Optimizer;
   /** The most that the gradients' common norm may be; left out: any. */
   clipNorm?: number;
+  /** Values that are kept for the gradient, the others being computed again; see `gradient`. Left out: all are kept. */
+  checkpoints?: readonly Tensor[];
   /** The most each symbolic dimension of the loss may be. */
   capacities?: ReadonlyMap<SymbolicDim, number>;
   backend?: Backend;
@@ -57,14 +59,15 @@ export class TrainingStep {
       'groups',
       'optimizer',
       'clipNorm',
+      'checkpoints',
       'capacities',
       'backend',
     ]);
-    const { loss, groups, optimizer, clipNorm, capacities, backend } = options;
+    const { loss, groups, optimizer, clipNorm, checkpoints, capacities, backend } = options;
     if (clipNorm !== undefined) checkFloat('TrainingStep: clipNorm', clipNorm, 0);
     const members = membersOf(groups);
     const parameters = members.map(({ state }) => stateTensor(state));
-    const gradients = gradient(loss, parameters);
+    const gradients = gradient(loss, parameters, { checkpoints });
     const squares = gradients.map(sumOfSquares).reduce(add);
     const factor = clipNorm === undefined ? undefined : clipFactor(squares, clipNorm);
     const rates = groups.map((_, i) => input(`rates of group ${i}`, [3], 'float32'));
