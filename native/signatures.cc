@@ -141,6 +141,15 @@ const Line kLines[] = {
   {"moment", "before f32[*], gradient f32[*], factor? f32[1] -> f32[*]", {{"order", 1, 2}}, {"keep", "take"}},
   {"descend", "parameter f32[*], direction f32[*], squares? f32[*], rates f32[O] -> f32[*]",
    {{"sign", 0, 1}}, {"weightDecay", "epsilon"}, false, checkDescend},
+  {"crossEntropyPart", "logits f32[R,C], labels index<V>[R], weight any[V,K], bias? f32[V], before? f32[R,T] -> f32[R,T]",
+   {{"first", 0, kAnyLimit}}, {}, false, checkCrossEntropyPart},
+  {"crossEntropyOfParts", "parts f32[R,T] -> f32[R,1]",
+   {{"classes", 1, kAnyLimit}}, {"smoothing"}, false, checkCrossEntropyOfParts},
+  {"crossEntropyPartGradient",
+   "logits f32[R,C], labels index<V>[R], weight any[V,K], bias? f32[V], parts f32[R,T], gradient f32[R,1] -> f32[R,C]",
+   {{"first", 0, kAnyLimit}}, {"smoothing"}, true, checkCrossEntropyPart},
+  {"rowRange", "x f32[R,C] -> f32[O,C]", {{"first", 0, kAnyLimit}}, {}, false, checkRowRange},
+  {"joinRows", "a f32[?], b f32[?] -> f32[?]", {}, {}, false, checkJoinRows},
 };
 // clang-format on
 
