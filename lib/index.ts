@@ -4,7 +4,7 @@ export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
 export type { GenerateOptions } from './generation/options.js';
 export type { Perplexity, PerplexityOptions } from './generation/perplexity.js';
-export { gradient } from './graph/gradient.js';
+export { type GradientOptions, gradient } from './graph/gradient.js';
 export { type ParameterSource, Parameters } from './graph/parameters.js';
 export type { Ceilings } from './graph/profile.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';

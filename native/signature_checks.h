@@ -30,6 +30,11 @@ void checkAttentionKeyValueGradient(const NodeView& view);
 
 void checkDescend(const NodeView& view);
 
+void checkCrossEntropyPart(const NodeView& view);
+void checkCrossEntropyOfParts(const NodeView& view);
+void checkRowRange(const NodeView& view);
+void checkJoinRows(const NodeView& view);
+
 void checkAttentionRun(const NodeView& view);
 void checkAttentionWeightsRun(const NodeView& view);
 void checkRopeRun(const NodeView& view);

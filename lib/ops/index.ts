@@ -28,6 +28,7 @@ export {
   pagePositions,
   readPages,
 } from './kv_pages.js';
+export { linearCrossEntropy } from './linear_cross_entropy.js';
 export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
 export { clipFactor, descend, moment, sumOfSquares } from './optimizer.js';

@@ -30,6 +30,8 @@ export interface TrainingStepOptions {
    * as zeros: see `MovingAverage`. Left out: there is none.
    */
   average?: number;
+  /** Values that are kept for the gradient, the others being computed again; see `gradient`. Left out: all are kept. */
+  checkpoints?: readonly Tensor[];
   /** The most each symbolic dimension of the loss may be. */
   capacities?: ReadonlyMap<SymbolicDim, number>;
   backend?: Backend;
@@ -75,6 +77,7 @@ export class TrainingStep {
       'optimizer',
       'clipNorm',
       'average',
+      'checkpoints',
       'capacities',
       'backend',
     ]);
@@ -165,9 +168,9 @@ export class TrainingStep {
   }
 
   private build(part: Part): Promise<CompiledGraph> {
-    const { loss } = this.options;
+    const { loss, checkpoints } = this.options;
     const parameters = this.members.map(({ state }) => stateTensor(state));
-    const gradients = gradient(loss, parameters);
+    const gradients = gradient(loss, parameters, { checkpoints });
     if (part === 'step') return this.updating(parameters, gradients);
     this.sums ??= this.members.map(
       ({ state: { name, shape } }) =>

@@ -75,14 +75,26 @@ export async function decoderRun(heddle, folder, run) {
     const next = loss.feeds(labels.map((row, i) => row.slice(1, length(i))));
     return { feeds: { ...feeds, ...next }, sizes };
   });
+  const parameters = [...model.parameters];
+  // Where each tensor begins in its file: parameters may be parts of one, the first at its beginning.
+  const starts = new Map();
+  for (const { name, source } of parameters) {
+    const { offset } = source.range;
+    starts.set(name, Math.min(offset, starts.get(name) ?? offset));
+  }
   return {
     loss: loss.tensor,
-    parameters: [...model.parameters],
+    parameters,
     batches,
     capacities: capacitiesOf(batches),
     goldenOf({ name, shape, source }, golden) {
-      const { data } = golden.get(name);
-      if (!source.transposed) return { name, values: data };
+      const tensor = golden.get(name);
+      if (!tensor) throw new Error(`no tensor ${name} among ${[...golden.keys()].join(', ')}`);
+      const { data } = tensor;
+      if (!source.transposed) {
+        const first = (source.range.offset - starts.get(name)) / Float32Array.BYTES_PER_ELEMENT;
+        return { name, values: data.subarray(first, first + shape.reduce((a, b) => a * b, 1)) };
+      }
       const [outputs, inputs] = shape;
       const at = (i) => data[(i % inputs) * outputs + Math.floor(i / inputs)];
       return { name, values: Float32Array.from(data, (_, i) => at(i)) };
