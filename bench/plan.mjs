@@ -36,8 +36,7 @@ export function repeatedKernel({
   const before = [];
   if (quantize) {
     const { kernel, dtype } = quantize;
-    const out =
-      values.push({ kind: arena, dtype, index: outputBytes, dims: operands[0].dims }) - 1;
+    const out = values.push({ kind: arena, dtype, index: outputBytes, dims: operands[0].dims }) - 1;
     before.push({ kernel, in: [operandValues[0]], out });
     operandValues[0] = out;
   }
