@@ -22,31 +22,25 @@ struct BlockRows {
 // hardware prefetchers stop at every page.
 constexpr int64_t kAheadBytes = 2048;
 
-// Sums of one block: low halves of a group, then high ones.
-template <int Rows>
-HEDDLE_INLINE void addBlock(const Int8Block* const* x, const uint8_t* values,
-                            BlockSum (&sums)[Rows][kTileVectors]) {
-#pragma GCC unroll 4
+// Adds the products of the lower or the upper halves of a block. One loop for each and one addition
+// a turn: where there are more, compilers add up in a tree, with more products than registers.
+template <int Rows, bool kHigh>
+HEDDLE_INLINE void addHalves(const Int8Block* const* x, const uint8_t* values,
+                             BlockSum (&sums)[Rows][kTileVectors]) {
+#pragma GCC unroll 1
   for (int g = 0; g < 4; g++) {
-    decltype(loadNibbles(values)) bytes[kTileVectors];
+    decltype(lowNibbles(loadNibbles(values))) weights[kTileVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kTileVectors; v++) {
-      bytes[v] = loadNibbles(values + g * kGroupBytes + v * kLanes * 4);
+      const auto bytes = loadNibbles(values + g * kGroupBytes + v * kLanes * 4);
+      weights[v] = kHigh ? highNibbles(bytes) : lowNibbles(bytes);
     }
 #pragma GCC unroll 4
     for (int i = 0; i < Rows; i++) {
-      const auto low = blockInput(x[i]->values + 8 * g);
+      const auto input = blockInput(x[i]->values + 8 * g + (kHigh ? 4 : 0));
 #pragma GCC unroll 4
       for (int v = 0; v < kTileVectors; v++) {
-        sums[i][v] = dotBlock(sums[i][v], low, lowNibbles(bytes[v]));
-      }
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < Rows; i++) {
-      const auto high = blockInput(x[i]->values + 8 * g + 4);
-#pragma GCC unroll 4
-      for (int v = 0; v < kTileVectors; v++) {
-        sums[i][v] = dotBlock(sums[i][v], high, highNibbles(bytes[v]));
+        sums[i][v] = dotBlock(sums[i][v], input, weights[v]);
       }
     }
   }
@@ -75,7 +69,8 @@ static void multiplyBlocks(const BlockRows& rows, const uint8_t* panel, int64_t 
 #pragma GCC unroll 4
       for (int v = 0; v < kTileVectors; v++) sums[i][v] = zeroBlockSum();
     }
-    addBlock<Rows>(x, block.values, sums);
+    addHalves<Rows, false>(x, block.values, sums);
+    addHalves<Rows, true>(x, block.values, sums);
 #pragma GCC unroll 4
     for (int v = 0; v < kTileVectors; v++) {
       const F32 scales = loadF16(block.scales + v * kLanes);

@@ -2,8 +2,8 @@
 // `linearInt4`. A row is ⌈C/32⌉ blocks, one after the other; beyond C the values of the last are 0.
 //
 // An int4 block stands for w = value·scale + minimum, with values 0 … 15: it is that of GGUF's
-// Q4_1, and holds Q4_0 (minimum = −8·scale) exactly. A block needs a minimum of its own: at the
-// same number of values, 16, the error of a symmetric range is a tenth larger.
+// Q4_1, and holds Q4_0 (minimum = −8·scale) exactly. Weights of a block are seldom as
+// far below 0 as above: a symmetric range would leave some of the 16 values without use.
 //   scale and minimum come of the least and the greatest weight, (hi − lo) / 15 and lo, and are
 //   then twice replaced by the least-squares fit of the weights to their values; all in double,
 //   scale and minimum rounded to float16 (by way of float32) before the values are chosen,
