@@ -38,6 +38,7 @@ const joints = [
   'load_options',
   'load_trainable',
   'save_model',
+  'saved_cache',
   'trainable_transformer',
   'training_run',
   'training_folder',
