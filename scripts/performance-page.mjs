@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { quietness } from '../bench/table.mjs';
+import { languageTargets } from './performance/language_targets.mjs';
 import { attention, gemm, roofline, sentences } from './performance/pictures.mjs';
 import { targets } from './performance/targets.mjs';
 
@@ -66,7 +67,7 @@ function aimsOf(rows, isAvx2) {
     '',
     "of this machine's ceiling",
   ];
-  const lines = targets.flatMap(({ work, against, aim, avx2 = '', reached }) => {
+  const lines = [...targets, ...languageTargets].flatMap(({ work, against, aim, avx2 = '', reached }) => {
     const found = reached(rows, isAvx2);
     const cells = found
       ? [found.text, found.isMet ? '✓' : '✗', found.share]
