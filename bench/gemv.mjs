@@ -12,6 +12,7 @@ import { repeatedSteps, stepTimes } from './plan.mjs';
 import { row } from './row.mjs';
 
 const k = 4096;
+const quickTypes = ['bfloat16'];
 const bytesOf = { float32: 4, bfloat16: 2, int8: 1, int4: 20 / 32 };
 
 export async function bench({ quick, threads, dtype: only, log }) {
@@ -19,6 +20,7 @@ export async function bench({ quick, threads, dtype: only, log }) {
   const sum = await sumPlan(bytes);
   const results = [];
   for (const [dtype, size] of Object.entries(bytesOf)) {
+    if (quick && !quickTypes.includes(dtype)) continue;
     if (only && dtype !== only) continue;
     const n = Math.round(bytes / size / k / 64) * 64;
     const plan = await linearPlan(1, k, n, 2, dtype);

@@ -81,7 +81,7 @@ function parse() {
         dtype: { type: 'string' },
         shapes: { type: 'string' },
         texts: { type: 'string' },
-        only: { type: 'string', default: '' },
+        only: { type: 'string' },
       },
     });
     const unknown = positionals.filter((name) => !names.includes(name));
@@ -102,7 +102,7 @@ function parse() {
       threads: count,
       shapes: sizes,
       texts: lines || undefined,
-      only: new RegExp(values.only),
+      only: values.only === undefined ? undefined : new RegExp(values.only),
     };
   } catch ({ message }) {
     console.error(`bench: ${message}; there are ${names.join(', ')}`);
