@@ -22,7 +22,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   addon().setThreads(threads);
   const folder = mkdtempSync(join(tmpdir(), 'heddle-train-'));
   try {
-    writeGpt2(folder);
+    await writeGpt2(heddle, folder);
     const { gflops: peak } = await ceilingsOf(threads);
     const context = { heddle, folder, quick, threads, log, peak };
     const results = await ofGpt2(context);

@@ -1,6 +1,5 @@
 /** The two models of bench/train.mjs, as training steps of Heddle over batches of random ids. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { capacitiesOf, Loss, PackedInput } from '../scripts/training_inputs.mjs';
 
 /** The shape of GPT-2, small: 13.9 million parameters. */
 export const gpt2 = { layers: 6, width: 384, heads: 6, context: 256, words: 8192, batch: 8 };
@@ -24,42 +23,9 @@ function lcg(seed) {
 }
 
 /** Writes a folder as Hugging Face's, with random weights. */
-export function writeGpt2(folder) {
+export async function writeGpt2({ freshTrainable }, folder) {
   const { layers, width, heads, context, words } = gpt2;
-  const shapes = { 'wte.weight': [words, width], 'wpe.weight': [context, width] };
-  const norm = (name) =>
-    Object.assign(shapes, { [`${name}.weight`]: [width], [`${name}.bias`]: [width] });
-  for (let i = 0; i < layers; i++) {
-    norm(`h.${i}.ln_1`);
-    norm(`h.${i}.ln_2`);
-    const linear = (name, from, to) =>
-      Object.assign(shapes, {
-        [`h.${i}.${name}.weight`]: [from, to],
-        [`h.${i}.${name}.bias`]: [to],
-      });
-    linear('attn.c_attn', width, 3 * width);
-    linear('attn.c_proj', width, width);
-    linear('mlp.c_fc', width, 4 * width);
-    linear('mlp.c_proj', 4 * width, width);
-  }
-  norm('ln_f');
-  const header = {};
-  let elements = 0;
-  for (const [name, shape] of Object.entries(shapes)) {
-    const end = elements + shape.reduce((a, b) => a * b);
-    header[`transformer.${name}`] = { dtype: 'F32', shape, data_offsets: [4 * elements, 4 * end] };
-    elements = end;
-  }
-  const values = new Float32Array(elements);
-  const random = lcg(1);
-  for (let i = 0; i < elements; i++) values[i] = (random() - 0.5) * 0.07;
-  let at = 0;
-  for (const [name, shape] of Object.entries(shapes)) {
-    const count = shape.reduce((a, b) => a * b);
-    if (shape.length === 1) values.fill(/ln_.*weight/.test(name) ? 1 : 0, at, at + count);
-    at += count;
-  }
-  const config = {
+  const fields = {
     architectures: ['GPT2LMHeadModel'],
     model_type: 'gpt2',
     vocab_size: words,
@@ -69,60 +35,31 @@ export function writeGpt2(folder) {
     n_head: heads,
     activation_function: 'gelu_new',
   };
-  const text = JSON.stringify(header);
-  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  const file = Buffer.concat([length, json, Buffer.from(values.buffer)]);
-  writeFileSync(join(folder, 'model.safetensors'), file);
+  const model = freshTrainable(fields, 1);
+  await model.save(folder);
+  model.dispose();
 }
 
-/** Packed sequences as inputs, and what a run feeds them. */
-class Sequences {
-  constructor({ SymbolicDim, input }, name, bounds = new SymbolicDim('bounds')) {
-    this.name = name;
-    this.rows = new SymbolicDim(`${name} rows`);
-    this.bounds = bounds;
-    this.ids = input(`${name} ids`, [this.rows], 'int32');
-    this.offsets = input(`${name} offsets`, [this.bounds], 'int32');
-    this.positions = input(`${name} positions`, [this.rows], 'int32');
-  }
-
-  batch(lengths, words, random) {
-    const offsets = [0];
-    for (const length of lengths) offsets.push(offsets.at(-1) + length);
-    const rows = offsets.at(-1);
-    return {
-      feeds: {
-        [`${this.name} ids`]: Int32Array.from({ length: rows }, () => random() * words),
-        [`${this.name} offsets`]: Int32Array.from(offsets),
-        [`${this.name} positions`]: Int32Array.from(lengths.flatMap((n) => [...Array(n).keys()])),
-      },
-      sizes: new Map([
-        [this.rows, rows],
-        [this.bounds, offsets.length],
-      ]),
-    };
-  }
-}
+/** Sequences of random ids. */
+const idsOf = (lengths, words, random) =>
+  lengths.map((length) => Array.from({ length }, () => Math.floor(random() * words)));
 
 /** @returns `run()`, one step, and `dispose()`. */
 export async function gpt2Step(heddle, folder) {
-  const { loadTrainable, TrainingStep, adamW, input, ops } = heddle;
+  const { loadTrainable, TrainingStep, adamW } = heddle;
   const model = await loadTrainable(folder);
-  const text = new Sequences(heddle, 'text');
-  const labels = input('labels', [text.rows], 'int32');
-  const weights = input('weights', [text.rows, 1], 'float32');
-  const { logits } = model.forward(text);
-  const loss = ops.columnSums(ops.crossEntropy(logits, labels), weights);
-  const { feeds, sizes } = text.batch(Array(gpt2.batch).fill(gpt2.context), gpt2.words, lcg(2));
-  const rows = gpt2.batch * gpt2.context;
-  const random = lcg(3);
-  feeds.labels = Int32Array.from({ length: rows }, () => random() * gpt2.words);
-  feeds.weights = new Float32Array(rows).fill(1 / rows);
+  const text = new PackedInput(heddle, 'text');
+  const loss = new Loss(heddle, model.forward(text).logits, text.rows, 0);
+  const lengths = Array(gpt2.batch).fill(gpt2.context);
+  const { feeds, sizes } = text.batch(idsOf(lengths, gpt2.words, lcg(2)));
+  Object.assign(feeds, loss.feeds(idsOf(lengths, gpt2.words, lcg(3))));
   const groups = [{ parameters: model.parameters, weightDecay: 0.1 }];
-  const step = await TrainingStep.create({ loss, groups, optimizer: adamW(), capacities: sizes });
+  const step = await TrainingStep.create({
+    loss: loss.tensor,
+    groups,
+    optimizer: adamW(),
+    capacities: sizes,
+  });
   let count = 0;
   return {
     run: () => step.run({ learningRate: 1e-3, step: ++count }, feeds, sizes),
@@ -135,7 +72,7 @@ export async function gpt2Step(heddle, folder) {
 
 /** @param pairs for each batch the lengths [source, target]. @returns `run(batch)`, one step, and `dispose()`. */
 export async function baseStep(heddle, batches) {
-  const { nn, TrainingStep, adamW, input, ops } = heddle;
+  const { nn, TrainingStep, adamW } = heddle;
   const scope = nn.Scope.random(1);
   const { words, width, heads, inner, layers } = base;
   const model = new nn.Transformer({
@@ -147,42 +84,33 @@ export async function baseStep(heddle, batches) {
     numDecoderLayers: layers,
     scope,
   });
-  const source = new Sequences(heddle, 'source');
-  const target = new Sequences(heddle, 'target', source.bounds);
-  const labels = input('labels', [target.rows], 'int32');
-  const weights = input('weights', [target.rows, 1], 'float32');
-  const losses = ops.crossEntropy(model.forward(source, target), labels, { smoothing: 0.1 });
+  const source = new PackedInput(heddle, 'source');
+  const target = new PackedInput(heddle, 'target', source.bounds);
+  const loss = new Loss(heddle, model.forward(source, target), target.rows, 0.1);
   const random = lcg(4);
   const ready = batches.map((pairs) => {
+    const targets = pairs.map(([, n]) => n);
     const from = source.batch(
-      pairs.map(([n]) => n),
-      words,
-      random,
+      idsOf(
+        pairs.map(([n]) => n),
+        words,
+        random,
+      ),
     );
-    const to = target.batch(
-      pairs.map(([, n]) => n),
-      words,
-      random,
-    );
-    const rows = to.feeds['target ids'].length;
+    const to = target.batch(idsOf(targets, words, random));
     return {
-      feeds: {
-        ...from.feeds,
-        ...to.feeds,
-        labels: Int32Array.from({ length: rows }, () => random() * words),
-        weights: new Float32Array(rows).fill(1 / rows),
-      },
+      feeds: { ...from.feeds, ...to.feeds, ...loss.feeds(idsOf(targets, words, random)) },
       sizes: new Map([...from.sizes, ...to.sizes]),
     };
   });
-  const capacities = new Map();
-  for (const { sizes } of ready) {
-    for (const [dim, size] of sizes) capacities.set(dim, Math.max(size, capacities.get(dim) ?? 0));
-  }
   const groups = [{ parameters: scope.parameters }];
-  const loss = ops.columnSums(losses, weights);
   const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-9 });
-  const step = await TrainingStep.create({ loss, groups, optimizer, capacities });
+  const step = await TrainingStep.create({
+    loss: loss.tensor,
+    groups,
+    optimizer,
+    capacities: capacitiesOf(ready),
+  });
   let count = 0;
   return {
     run(batch) {

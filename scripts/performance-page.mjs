@@ -67,13 +67,15 @@ function aimsOf(rows, isAvx2) {
     '',
     "of this machine's ceiling",
   ];
-  const lines = [...targets, ...languageTargets].flatMap(({ work, against, aim, avx2 = '', reached }) => {
-    const found = reached(rows, isAvx2);
-    const cells = found
-      ? [found.text, found.isMet ? '✓' : '✗', found.share]
-      : ['not measured', '', ''];
-    return [[work, against, aim, avx2, ...cells]];
-  });
+  const lines = [...targets, ...languageTargets].flatMap(
+    ({ work, against, aim, avx2 = '', reached }) => {
+      const found = reached(rows, isAvx2);
+      const cells = found
+        ? [found.text, found.isMet ? '✓' : '✗', found.share]
+        : ['not measured', '', ''];
+      return [[work, against, aim, avx2, ...cells]];
+    },
+  );
   return markdown(head, lines).join('\n');
 }
 

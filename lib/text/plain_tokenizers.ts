@@ -1,4 +1,5 @@
 /** Tokenizers that need no training: every character, or every word between spaces, is a token. */
+import { newTokenizer } from './new_tokenizer.js';
 import type { JsonObject } from './tokenizer_json.js';
 
 /** In the order of their ids. */
@@ -43,23 +44,10 @@ function tokenizer(
   decoder: JsonObject | null,
 ): JsonObject {
   const vocab = Object.fromEntries([...specialTokens, ...tokens].map((token, id) => [token, id]));
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: specialTokens.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+  return newTokenizer(specialTokens, {
     normalizer: null,
-    pre_tokenizer: preTokenizer,
-    post_processor: null,
+    preTokenizer,
     decoder,
     model: { type: 'WordLevel', vocab, unk_token: '<unk>' },
-  };
+  });
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { HeddleError, mismatch } from '../errors.js';
 import { byteCharacters } from './byte_characters.js';
 import { trainBytePairs } from './byte_pair_training.js';
+import { newTokenizer } from './new_tokenizer.js';
 import { Tokenizer } from './tokenizer.js';
 import type { Role } from './tokenizer_classes.js';
 import type { JsonObject } from './tokenizer_json.js';
@@ -102,25 +103,12 @@ export async function trainTokenizer(
         )
       : unigramJson(special, await trainUnigram(counts, { alphabet, size: room }, pace));
   await pace.pause('learn', 1, 1);
-  const json = {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: special.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+  const json = newTokenizer(special, {
     normalizer,
-    pre_tokenizer: preTokenizer,
-    post_processor: null,
+    preTokenizer,
     decoder: byteFallback ? fallbackDecoder(addPrefixSpace) : preTokenizer, // ByteLevel is both
     model,
-  };
+  });
   const roles = new Map<Role, string>();
   for (const [role, names] of usualRoles) {
     const token = names.find((name) => special.includes(name));
