@@ -1,4 +1,5 @@
 /** A training run as one page: plots as SVG, no script, nothing from elsewhere. */
+import { htmlPage } from '../analysis/pages/html_page.js';
 import type { MetricsLine } from './training_record.js';
 
 interface Series {
@@ -6,6 +7,8 @@ interface Series {
   readonly colour: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
+
+const style = 'svg { width: 100%; } text { font: 12px system-ui, sans-serif; fill: #59636e; }';
 
 /** Points of a line: more cannot be told apart on a page. */
 const mostPoints = 1000;
@@ -55,20 +58,8 @@ export function reportPage(
         )}`,
     )
     .join('\n');
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 900px; margin: 2rem auto; padding: 0 1rem; color: #1f2328; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .3rem; }
-dl { display: flex; flex-wrap: wrap; gap: .3rem 2rem; } dt { color: #59636e; } dd { margin: 0; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; } text { font: 12px system-ui, sans-serif; fill: #59636e; }
-</style></head><body>
-<h1>${escaped(title)}</h1>
-<dl>${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl>
-${body}
-</body></html>
-`;
+  const values = facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`);
+  return htmlPage({ title, style, body: `<dl>${values.join('')}</dl>\n${body}` });
 }
 
 function plot(name: string, all: readonly Series[]): string {
@@ -145,5 +136,3 @@ function thinned(points: Series['points']): Series['points'] {
 const fixed = (value: number): string => value.toFixed(1);
 const figure = (value: number | undefined): string =>
   value === undefined ? '–' : String(Number(value.toPrecision(4)));
-const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -1,8 +1,11 @@
 /** Pictures of the documentation: vega-lite to SVG, in one style, on white so that they read in light and dark pages. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as vega from 'vega';
 import { compile } from 'vega-lite';
+
+const styleFile = new URL('../../lib/cli/plot_style.json', import.meta.url);
+const style = JSON.parse(readFileSync(styleFile, 'utf8'));
 
 /** One colour for each engine, in every picture; told apart without colour vision (Okabe & Ito 2008). */
 const colours = {
@@ -27,18 +30,10 @@ export const engineOf = (peerName) => /^[A-Za-z]+\d?/.exec(peerName)[0];
 /** @param {{ title: string, subtitle: string | string[] }} words above the picture */
 export async function draw(file, { title, subtitle }, specification) {
   const whole = {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    background: 'white',
-    padding: 12,
-    title: { text: title, subtitle, anchor: 'start', subtitleColor: '#555', offset: 12 },
+    ...style,
+    title: { text: title, subtitle },
     ...specification,
-    config: {
-      font: 'system-ui, sans-serif',
-      view: { stroke: null },
-      axis: { gridColor: '#e6e6e6', labelColor: '#333', titleColor: '#333', titleFontWeight: 500 },
-      legend: { labelColor: '#333', title: null },
-      ...specification.config,
-    },
+    config: { ...style.config, ...specification.config },
   };
   const view = new vega.View(vega.parse(compile(whole).spec), { renderer: 'none' });
   mkdirSync(dirname(file), { recursive: true });
