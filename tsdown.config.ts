@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import license from 'rollup-plugin-license';
 import { defineConfig, type UserConfig } from 'tsdown';
 
 /** `./x.page.js?raw`: the script of a page as text, as Vite's imports of that form, which the tests use. */
@@ -36,5 +37,8 @@ export default defineConfig([
     },
     format: ['esm'],
     dts: false,
+    // What draws plots is compiled into the command: as dependencies, it would double an install.
+    deps: { alwaysBundle: [/^vega/, /^d3-/], onlyBundle: false },
+    plugins: [rawImports, license({ thirdParty: { output: 'dist/THIRD_PARTY_LICENSES.txt' } })],
   },
 ]);
