@@ -39,7 +39,7 @@
         'cflags!': ['-O3'],
         'cflags': [
           '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined',
-          '-fno-omit-frame-pointer', '-g', '-O1',
+          '-fno-omit-frame-pointer', '-g1', '-O1',
         ],
       }],
     ],

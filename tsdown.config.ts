@@ -1,6 +1,22 @@
-import { defineConfig } from 'tsdown';
+import { readFile } from 'node:fs/promises';
+import { defineConfig, type UserConfig } from 'tsdown';
 
-const shared = { platform: 'node', target: 'node20', outDir: 'dist' } as const;
+/** `./x.page.js?raw`: the script of a page as text, as Vite's imports of that form, which the tests use. */
+const rawImports = {
+  name: 'raw-imports',
+  load: {
+    filter: { id: /\?raw$/ },
+    handler: async (id: string) =>
+      `export default ${JSON.stringify(await readFile(id.slice(0, -'?raw'.length), 'utf8'))};`,
+  },
+};
+
+const shared = {
+  platform: 'node',
+  target: 'node20',
+  outDir: 'dist',
+  plugins: [rawImports],
+} satisfies UserConfig;
 
 export default defineConfig([
   {

@@ -1,6 +1,6 @@
 /**
- * The clock of every bench: runs two contestants in turn, so that what drifts (clock rate, neighbours on the
- * machine) meets both alike, and takes the median of the rounds.
+ * The clock of every bench: runs contestants in turn, so that what drifts (clock rate, neighbours on the
+ * machine) meets all alike, and takes the median of the rounds.
  *
  * A contestant is `measure(reps)`, which resolves to the milliseconds of each of its repetitions.
  */
@@ -9,12 +9,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Idle threads of most engines spin for a moment in wait of more work; the other's turn begins after that. */
 const pause = 30;
 
+/** Milliseconds from which on a contestant is measured once only, in the first round. */
+const patience = 5000;
+
+/** Milliseconds of a turn, and as many rounds as fit into some seconds. */
+function pace(quick, once) {
+  const turn = quick ? 25 : 120;
+  const round = once.reduce((sum, ms) => sum + pause + Math.max(turn, ms), 0);
+  const fit = Math.floor((quick ? 500 : 10_000) / round);
+  return { turn, rounds: quick ? Math.max(1, Math.min(3, fit)) : Math.max(3, Math.min(11, fit)) };
+}
+
 /**
  * @param {{ ours: Measure, theirs?: Measure, quick: boolean }} contest
  * @typedef {(reps: number) => Promise<number[]>} Measure
- * @returns {Promise<{ ours: number, theirs: number | null, spread: number, runs: number }>} median
- *   milliseconds; `spread`: the wider of the two interquartile ranges, over its median; `runs`: repetitions
- *   of each contestant
+ * @returns {Promise<{ ours: number, theirs: number | null, best?: number, spread: number, runs: number }>} median
+ *   milliseconds; `best`: the ratio of the quickest rounds, in which neighbours disturbed least; `spread`: the wider of
+ *   the two interquartile ranges, over its median; `runs`: repetitions of each contestant
  */
 export async function alternate({ ours, theirs, quick }) {
   const [result] = await alternateWith({ ours, peers: [theirs], quick });
@@ -28,19 +39,26 @@ export async function alternate({ ours, theirs, quick }) {
  */
 export async function alternateWith({ ours, peers, quick }) {
   const contestants = [ours, ...peers].filter((measure) => measure !== undefined);
-  const turn = quick ? 60 : 200; // milliseconds
-  const reps = new Map();
-  let slowest = 0;
+  const once = new Map();
   for (const measure of contestants) {
     const [first] = await measure(1); // caches, lazy initialisation, the JIT
-    const once = median(await measure(first > 1000 ? 1 : 2));
-    slowest = Math.max(slowest, once);
-    reps.set(measure, Math.max(1, Math.min(500, Math.round(turn / once))));
+    once.set(measure, first > (quick ? 200 : 1000) ? first : median(await measure(2)));
   }
-  const rounds = quick ? 5 : slowest > 1000 ? 7 : 15;
+  const slow = contestants.filter((measure) => once.get(measure) > patience);
+  const usual = contestants.filter((measure) => !slow.includes(measure));
+  const { turn, rounds } = pace(
+    quick,
+    usual.map((measure) => once.get(measure)),
+  );
+  const reps = new Map(
+    contestants.map((measure) => {
+      const fit = Math.round(turn / once.get(measure));
+      return [measure, Math.max(1, Math.min(500, fit))];
+    }),
+  );
   const times = new Map(contestants.map((measure) => [measure, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const measure of contestants) {
+    for (const measure of round === 0 ? contestants : usual) {
       await sleep(pause);
       times.get(measure).push(median(await measure(reps.get(measure))));
     }
@@ -50,8 +68,9 @@ export async function alternateWith({ ours, peers, quick }) {
     return {
       ours: median(times.get(ours)),
       theirs: theirs === undefined ? null : median(times.get(theirs)),
+      best: theirs && Math.min(...times.get(theirs)) / Math.min(...times.get(ours)),
       spread: Math.max(...both.map((measure) => relativeSpread(times.get(measure)))),
-      runs: rounds * Math.min(...both.map((measure) => reps.get(measure))),
+      runs: Math.min(...both.map((measure) => times.get(measure).length * reps.get(measure))),
     };
   });
 }

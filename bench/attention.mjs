@@ -1,58 +1,77 @@
-/** Fused float32 attention, 12 heads of 64, against PyTorch's. Causal counts as half the arithmetic. */
-import { availableParallelism } from 'node:os';
-import { addon } from './addon.mjs';
+/**
+ * Fused float32 attention, 12 heads of 64, forward and backward, against PyTorch's. Causal counts as half the arithmetic,
+ * backward as 2.5 times forward: what a gradient needs that does not make the scores again. Timed inside a plan.
+ */
 import { alternate } from './alternate.mjs';
+import { ceilingsOf } from './ceiling.mjs';
+import { threadCount } from './instruction_sets.mjs';
 import { Peer, python, script } from './peer.mjs';
-import { nodeTimes, repeatedKernel } from './plan.mjs';
+import { repeatedSteps, stepTimes } from './plan.mjs';
 import { randomFloats } from './random.mjs';
 import { row } from './row.mjs';
 
 const heads = 12;
 const size = 64;
+const width = heads * size;
+const lengths = { forward: [128, 512, 2048, 8192], backward: [128, 512, 2048] };
 
-export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
-  addon().setThreads(threads);
-  const torch = await Peer.start('PyTorch', python, [script('attention.py'), String(threads)], {
-    OMP_NUM_THREADS: String(threads),
-  });
+export async function bench({ quick, threads, log }) {
+  const args = [script('attention.py'), threads];
+  const torch = await Peer.start('PyTorch', python, args, threadCount(threads));
+  const { gflops: ceiling } = await ceilingsOf(threads);
   const results = [];
-  for (const length of quick ? [128, 512] : [128, 512, 2048]) {
-    for (const causal of [false, true]) {
-      const repeats = length > 512 ? 1 : 4;
-      const plan = attentionPlan(length, causal, repeats);
-      const width = heads * size;
-      const rows = () => randomFloats(length * width);
-      const inputs = [rows(), rows(), rows(), Int32Array.of(0, length), Int32Array.of(0, length)];
-      const result = await alternate({
-        ours: nodeTimes(plan, inputs, repeats),
-        theirs: torch.measure({ heads, length, size, causal }),
-        quick,
-      });
-      plan.release();
-      const amount = ((causal ? 2 : 4) * length * length * width) / 1e6;
-      const kase = `${length}${causal ? ' causal' : ''}`;
-      const shape = [heads, length, size];
-      const unit = 'GFLOP/s';
-      results.push(
-        row({ name: 'attention', kase, shape, threads, unit, amount, result, peer: torch }),
-      );
-      log(kase);
+  for (const direction of ['forward', 'backward']) {
+    for (const length of quick ? [512] : lengths[direction]) {
+      for (const causal of [false, true]) {
+        const backward = direction === 'backward';
+        const { plan, inputs } = attention(length, causal, backward);
+        const result = await alternate({
+          ours: stepTimes(plan, inputs),
+          theirs: torch.measure({ heads, length, size, causal, backward }),
+          quick,
+        });
+        plan.release();
+        const forward = ((causal ? 2 : 4) * length * length * width) / 1e6;
+        const amount = (backward ? 2.5 : 1) * forward;
+        const kase = `${direction} ${length}${causal ? ' causal' : ''}`;
+        const shape = [heads, length, size];
+        const shareOfCeiling = Number((amount / result.ours / ceiling).toPrecision(3));
+        const more = { direction, causal, ceiling, shareOfCeiling };
+        const common = { name: 'attention', kase, shape, threads, unit: 'GFLOP/s' };
+        results.push(row({ ...common, amount, result, peer: torch, more }));
+        log(kase);
+      }
     }
   }
-  torch.stop();
+  await torch.stop();
   return results;
 }
 
-function attentionPlan(length, causal, repeats) {
-  const rows = { kind: 'input', dims: [length, heads * size] };
+/** A plan that repeats attention over one text, or its gradient by queries, keys and values. */
+function attention(length, causal, backward) {
+  const rows = { kind: 'input', dims: [length, width] };
   const segments = { kind: 'input', dims: [2], dtype: 'int32' };
-  return repeatedKernel({
-    kernel: 'attention',
-    operands: [rows, rows, rows, segments, segments, null, null, null, null, null, null],
-    states: [],
-    outputDims: [length, heads * size],
+  const operands = { q: rows, k: rows, v: rows, segments, keySegments: segments };
+  if (backward) Object.assign(operands, { output: rows, gradient: rows });
+  const absent = Array(6).fill(null); // positions, biases
+  const given = ['q', 'k', 'v', 'segments', 'keySegments', ...absent];
+  const attributes = {
     ints: [heads, heads, -1, causal ? 0 : -1, 0],
     floats: [1 / Math.sqrt(size), 0],
-    repeats,
-  });
+  };
+  const step = (kernel, own, out, columns) => {
+    return { kernel, in: [...given, ...own], out, dims: [length, columns], ...attributes };
+  };
+  const steps = backward
+    ? [
+        step('attentionStatistics', ['output', 'gradient'], 'statistics', 3 * heads),
+        step('attentionQueryGradient', ['statistics', 'gradient'], 'byQueries', width),
+        step('attentionKeyValueGradient', ['statistics', 'gradient'], 'byKeys', 2 * width),
+      ]
+    : [step('attention', [], 'y', width)];
+  const plan = repeatedSteps({ operands, steps, repeats: length > 512 ? 1 : 4 });
+  const inputs = Object.values(operands).map(({ dtype }) =>
+    dtype === 'int32' ? Int32Array.of(0, length) : randomFloats(length * width),
+  );
+  return { plan, inputs };
 }

@@ -3,21 +3,15 @@
  * tokenizer only looks up what it has made before, so that the ratio is what tokenising leaves; and, for texts of 8 to 256
  * tokens, the most memory that the process takes beyond what it has when loaded and idle.
  */
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { load } from '../dist/index.mjs';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
 import { addon } from './addon.mjs';
 import { row } from './row.mjs';
+import { meanTokens, sentences as texts } from './texts.mjs';
 
-const { texts, meanTokens } = JSON.parse(
-  readFileSync(new URL('texts.json', import.meta.url), 'utf8'),
-);
-
-export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
-  const { load } = await import('../dist/index.mjs');
+export async function bench({ quick, threads, log }) {
   const model = await load(await minilmFolder(), { dtype: 'float32' });
-  addon().setThreads(threads);
-  const count = quick ? 1000 : 10_000;
+  const count = quick ? 64 : 10_000;
   const sentences = Array.from({ length: count }, (_, i) => `${texts[i % texts.length]} ${i}`);
   const { tokenizer } = model;
   const own = tokenizer.encodeCompact;
@@ -35,7 +29,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
   };
   await timed(remember);
   const times = { tokenised: [], known: [] };
-  for (let round = 0; round < (quick ? 3 : 2); round++) {
+  for (let round = 0; round < (quick ? 1 : 2); round++) {
     times.tokenised.push(await timed(own));
     times.known.push(await timed((text) => made.get(text)));
     log(`${count} sentences, round ${round + 1}`);
@@ -62,7 +56,7 @@ async function memory(model, count, threads) {
   const long = Array.from({ length: count }, (_, i) =>
     Array.from({ length: 1 + (i % 6) }, (_, j) => texts[(i * 7 + j) % texts.length]).join(' '),
   );
-  await model.embed(long.slice(0, 64));
+  await model.embed(long.slice(0, 32));
   const megabytes = () => process.memoryUsage.rss() / 1e6;
   const idle = megabytes();
   let peak = idle;

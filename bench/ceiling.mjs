@@ -1,20 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { script } from './peer.mjs';
+/** What the CPU does at most with so many threads, measured by the engine itself (`ceilings` of the library). */
+import { ceilings } from '../dist/index.mjs';
+import { addon } from './addon.mjs';
 
-/** The most float32 GFLOP/s that this CPU does on so many threads (peers/peak.c), or null without a C compiler. */
-export function ceiling(threads) {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-peak-'));
-  const program = join(folder, 'peak');
+/** @returns {Promise<{ threads: number, gflops: number, gbps: number }>} float32 multiply-adds; reading of memory */
+export async function ceilingsOf(threads) {
+  const before = addon().info().threads;
+  addon().setThreads(threads);
   try {
-    const flags = ['-O3', '-march=native', '-fopenmp', '-o', program];
-    execFileSync('cc', [...flags, script('peak.c')], { stdio: 'ignore' });
-    return Number(execFileSync(program, [String(threads)], { encoding: 'utf8' }));
-  } catch {
-    return null;
+    return await ceilings();
   } finally {
-    rmSync(folder, { recursive: true });
+    addon().setThreads(before);
   }
 }

@@ -1,114 +1,120 @@
 /**
- * Prompts and generated tokens of a language model of the shape of SmolLM2-135M, with random weights: what they are does not
- * change the work. No peer runs beside it here.
+ * SmolLM2-135M beside llama.cpp and PyTorch: prompts, tokens one by one, eight streams at once, the first token after `load`, and
+ * how late a timer comes meanwhile. The same weights on both sides where bench/peers/setup.sh has made them; else a model of the
+ * same shape with random ones, alone. PyTorch has random weights: what they are does not change the work.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { addon } from './addon.mjs';
-import { alternate } from './alternate.mjs';
-import { lateWhile } from './requests/callers.mjs';
+import { alternateWith, quantile } from './alternate.mjs';
+import { makeModel, words } from './decode/random_model.mjs';
+import { Peer, peersHome, python, script } from './peer.mjs';
+import { latenessWhile } from './requests/callers.mjs';
 import { row } from './row.mjs';
 
-const config = {
-  architectures: ['LlamaForCausalLM'],
-  model_type: 'llama',
-  vocab_size: 49152,
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  max_position_embeddings: 8192,
-  rms_norm_eps: 1e-5,
-  rope_theta: 1e5,
-  tie_word_embeddings: true,
-};
+const models = join(peersHome, 'models');
+const folderOf = (dtype) => join(models, `smollm2-${dtype}`);
 
-/** Writes the model; bfloat16 of random bits near ±0.02. @returns the folder. */
-function makeModel() {
-  const { hidden_size: width, intermediate_size: inner, vocab_size: words } = config;
-  const keys = 192;
-  const shapes = { 'model.embed_tokens.weight': [words, width], 'model.norm.weight': [width] };
-  for (let i = 0; i < config.num_hidden_layers; i++) {
-    const layer = {
-      'self_attn.q_proj': [width, width],
-      'self_attn.k_proj': [keys, width],
-      'self_attn.v_proj': [keys, width],
-      'self_attn.o_proj': [width, width],
-      'mlp.gate_proj': [inner, width],
-      'mlp.up_proj': [inner, width],
-      'mlp.down_proj': [width, inner],
-      input_layernorm: [width],
-      post_attention_layernorm: [width],
-    };
-    for (const [name, shape] of Object.entries(layer))
-      shapes[`model.layers.${i}.${name}.weight`] = shape;
-  }
-  const header = {};
-  let elements = 0;
-  for (const [name, shape] of Object.entries(shapes)) {
-    const count = shape.reduce((a, b) => a * b);
-    header[name] = { dtype: 'BF16', shape, data_offsets: [2 * elements, 2 * (elements + count)] };
-    elements += count;
-  }
-  const bits = new Uint16Array(elements);
-  let state = 1;
-  for (let i = 0; i < elements; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    bits[i] = (state & 0x8000_0000 ? 0xbc00 : 0x3c00) | ((state >>> 16) & 0xff);
-  }
-  const text = JSON.stringify(header);
-  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-decode-'));
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  const file = Buffer.concat([length, json, Buffer.from(bits.buffer)]);
-  writeFileSync(join(folder, 'model.safetensors'), file);
-  return folder;
-}
+/** A quick run leaves out what takes seconds, unless it is asked for. */
+const quickCases = /^(prompt of 128|generating after 16|8 streams)$/;
 
-const peer = { name: '', reason: 'no peer in this bench' };
 let seed = 0;
 /** Ids that no prompt before had, so that nothing of them is in the cache. */
 const ids = (count) => {
   seed++;
-  return Array.from({ length: count }, (_, i) => (i * 7919 + seed * 104729) % config.vocab_size);
+  return Array.from(
+    { length: count },
+    (_, i) => 100 + ((i * 7919 + seed * 104729) % (words - 100)),
+  );
 };
 
-export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
+export async function bench({
+  quick,
+  threads = Math.min(2, availableParallelism()),
+  only: asked,
+  log,
+}) {
+  const only = asked ?? (quick ? quickCases : /./);
   const { load } = await import('../dist/index.mjs');
-  const folder = makeModel();
   const results = [];
-  try {
-    for (const dtype of quick ? ['bfloat16'] : ['bfloat16', 'float32']) {
-      const model = await load(folder, { dtype });
-      addon().setThreads(threads);
-      results.push(...(await ofModel(model, { dtype, threads, quick, log })));
-      model.dispose();
+  for (const dtype of quick ? ['bfloat16'] : ['bfloat16', 'float32']) {
+    const isMade = existsSync(folderOf(dtype));
+    const folder = isMade ? folderOf(dtype) : makeModel();
+    const peers = await peersOf(dtype, threads, quick);
+    try {
+      const open = async () => {
+        const model = await load(folder, { dtype });
+        addon().setThreads(threads);
+        return model;
+      };
+      results.push(...(await ofModel(open, peers, { dtype, threads, quick, only, log })));
+    } finally {
+      for (const peer of peers) peer.stop();
+      if (!isMade) rmSync(folder, { recursive: true });
     }
-  } finally {
-    rmSync(folder, { recursive: true });
   }
   return results;
 }
 
-async function ofModel(model, { dtype, threads, quick, log }) {
+/** PyTorch takes seconds for a prompt on CPUs without bfloat16, and so has no part in a quick run. */
+async function peersOf(dtype, threads, quick) {
+  const file = join(models, `smollm2-${dtype}.gguf`);
+  const llama = existsSync(file)
+    ? await Peer.start('llama.cpp', python, [script('decode_llama.py'), file, String(threads)])
+    : { name: 'llama.cpp', reason: 'no model (bench/peers/setup.sh)', measure() {}, stop() {} };
+  if (quick || dtype === 'float32') return [llama];
+  const torch = ['-W', 'ignore', script('decode_torch.py'), dtype, String(threads)];
+  return [llama, await Peer.start(`PyTorch ${dtype}`, python, torch)];
+}
+
+async function ofModel(open, peers, { dtype, threads, quick, only, log }) {
+  const [llama] = peers;
   const results = [];
-  const measure = async (kase, tokens, once) => {
+  /** `once` gives milliseconds; `request` asks a peer for the same. */
+  const measure = async (
+    kase,
+    { unit = 'tokens/s', tokens = 1, request, beside = [llama] },
+    once,
+  ) => {
+    if (!only.test(kase)) return;
     const ours = async (reps) => {
       const times = [];
       for (let i = 0; i < reps; i++) times.push(await once());
       return times;
     };
-    const result = await alternate({ ours, theirs: undefined, quick });
-    const common = { name: 'decode', kase, threads, unit: 'tokens/s', amount: 1000 * tokens };
-    results.push({ ...row({ ...common, result, peer }), dtype });
-    log(`${kase}, ${dtype}`);
+    const measures = beside.map((peer) => peer.measure(request));
+    const each = await alternateWith({ ours, peers: measures, quick });
+    each.forEach((result, i) => {
+      const amount = 1000 * tokens;
+      const common = { name: 'decode', kase, threads, dtype, unit, amount };
+      results.push(row({ ...common, result, peer: beside[i] }));
+    });
+    const ratios = results
+      .slice(-each.length)
+      .map(({ heddle, ratio }) => `${heddle} ${unit}, ${ratio}×`);
+    log(`${kase}, ${dtype}: ${ratios.join('; ')}`);
   };
+
+  const first = { work: 'first', length: 32 };
+  await measure(
+    'load to first token of a prompt of 32',
+    { unit: '1/s', request: first },
+    async () => {
+      const begin = performance.now();
+      const own = await open();
+      await own.generate({ inputIds: ids(32) }, { maxNewTokens: 1, eosTokenId: null });
+      const end = performance.now();
+      own.dispose();
+      return end - begin;
+    },
+  );
+
+  const model = await open();
   for (const length of [128, 512]) {
-    await measure(`prompt of ${length}`, length, async () => {
+    const beside = length === 512 ? peers : [llama];
+    const request = { work: 'prompt', length };
+    await measure(`prompt of ${length}`, { tokens: length, request, beside }, async () => {
       const begin = performance.now();
       await model.generate({ inputIds: ids(length) }, { maxNewTokens: 1, eosTokenId: null });
       return performance.now() - begin;
@@ -116,27 +122,58 @@ async function ofModel(model, { dtype, threads, quick, log }) {
   }
   const steps = quick ? 8 : 32;
   /** Milliseconds of writing, from the first token of each of `streams` texts on. */
-  const writing = async (streams, length) => {
+  const writing = async (streams, length, doSample = false) => {
     let begin = 0;
-    let first = 0;
+    let started = 0;
     const write = async () => {
-      const options = { maxNewTokens: steps + 1, eosTokenId: null };
+      const options = { maxNewTokens: steps + 1, eosTokenId: null, doSample };
       let count = 0;
       for await (const _ of model.stream({ inputIds: ids(length) }, options)) {
         if (count++ > 0) continue;
-        first++;
-        if (first === streams) begin = performance.now();
+        started++;
+        if (started === streams) begin = performance.now();
       }
     };
     await Promise.all(Array.from({ length: streams }, write));
     return performance.now() - begin;
   };
-  await measure('generating after 16', steps, () => writing(1, 16));
-  await measure('generating after 512', steps, () => writing(1, 512));
-  await measure('8 streams', 8 * steps, () => writing(8, 16));
-  const late = await lateWhile(() => writing(4, 16), quick ? 1 : 3);
-  const shape = { result: { ours: 1, theirs: null, runs: 1, spread: 0 }, peer, threads };
-  const kase = '5 ms timer late by, max, 4 streams';
-  results.push({ ...row({ name: 'decode', kase, unit: 'ms', amount: late, ...shape }), dtype });
+  for (const context of [16, 512]) {
+    const beside = context === 512 ? peers : [llama];
+    const request = { work: 'generate', context, steps };
+    const kase = `generating after ${context}`;
+    await measure(kase, { tokens: steps, request, beside }, () => writing(1, context));
+  }
+  for (const unified of [true, false]) {
+    const kase = `8 streams${unified ? '' : ', the peer with a cache for each'}`;
+    const request = { work: 'generate', streams: 8, context: 16, steps, unified };
+    await measure(kase, { tokens: 8 * steps, request }, () => writing(8, 16));
+  }
+  model.dispose();
+
+  if (only.test('5 ms timer')) {
+    // From the first prompt of a new model on: what is prepared once holds the event loop too.
+    const other = await open();
+    results.push(...(await lateness(other, { dtype, threads, quick })));
+    other.dispose();
+    log(`5 ms timer, ${dtype}`);
+  }
   return results;
+}
+
+/** How late a timer of 5 ms comes while four texts of a model are written, some with tokens that are drawn. */
+async function lateness(model, { dtype, threads, quick }) {
+  const write = (doSample) =>
+    model.generate(
+      { inputIds: ids(16) },
+      { maxNewTokens: quick ? 16 : 64, eosTokenId: null, doSample },
+    );
+  const four = () => Promise.all([write(false), write(false), write(true), write(true)]);
+  const late = await latenessWhile(four, quick ? 2 : 6);
+  const figures = { p50: quantile(late, 0.5), p99: quantile(late, 0.99), max: Math.max(...late) };
+  return Object.entries(figures).map(([name, value]) => {
+    const result = { ours: 1, theirs: null, runs: late.length, spread: 0 };
+    const kase = `5 ms timer late by, ${name}, 4 streams`;
+    const common = { name: 'decode', kase, threads, dtype, unit: 'ms', amount: value };
+    return row({ ...common, result, peer: { name: '' } });
+  });
 }

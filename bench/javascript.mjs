@@ -2,20 +2,16 @@
  * Native against JavaScript: a float32 product of square matrices by Heddle's kernel, by Heddle's own float64
  * backend, by a plain loop, and by packages of the registry. JavaScript runs on one thread whatever `threads` says.
  */
-
-import { availableParallelism } from 'node:os';
 import { execPath } from 'node:process';
-import { addon } from './addon.mjs';
 import { alternate } from './alternate.mjs';
 import { linearPlan } from './linear.mjs';
 import { Peer, script } from './peer.mjs';
-import { nodeTimes } from './plan.mjs';
+import { stepTimes } from './plan.mjs';
 import { row } from './row.mjs';
 
 const peers = ['heddle-float64', 'float32-loop', 'ndarray-gemm', 'stdlib', 'tfjs-wasm'];
 
-export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
-  addon().setThreads(threads);
+export async function bench({ quick, threads, log }) {
   const results = [];
   for (const n of quick ? [256] : [512, 1024]) {
     const repeats = 4;
@@ -24,11 +20,11 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
       const env = { HEDDLE_BACKEND: 'reference' };
       const peer = await Peer.start(name, execPath, [script('javascript.mjs'), name], env);
       const result = await alternate({
-        ours: nodeTimes(linear.plan, [linear.x], repeats),
+        ours: stepTimes(linear, [linear.x]),
         theirs: peer.measure({ n }),
         quick,
       });
-      peer.stop();
+      await peer.stop();
       const kase = `gemm ${n}x${n}x${n}`;
       const amount = (2 * n ** 3) / 1e6;
       const unit = 'GFLOP/s';

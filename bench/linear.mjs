@@ -1,50 +1,71 @@
-/** Plans of products with a packed weight, of any dtype. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Plans of products: `linear` with a packed weight of any type, and `matmul` with neither side packed. */
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addon } from './addon.mjs';
-import { nodeTimes, repeatedKernel } from './plan.mjs';
+import { repeatedSteps } from './plan.mjs';
 import { randomFloats } from './random.mjs';
 
-/** How x is made ready for weights of a dtype, and what it then takes; floats are taken as they are. */
-const quantizers = {
-  int8: (m, k) => ({
-    kernel: 'quantizeRows',
-    dtype: 'int8',
-    bytes: Math.ceil((m * k) / 4) * 4 + 8 * m,
-  }),
-  int4: (m, k) => ({
-    kernel: 'quantizeBlocks',
-    dtype: 'int8Blocks',
-    bytes: m * Math.ceil(k / 32) * 40,
-  }),
+/** How x is multiplied with a weight of each type; int8 and int4 pay for quantising x every time. */
+const stepsOf = {
+  float32: (m, n) => [linear(m, n, 0)],
+  bfloat16: (m, n) => [linear(m, n, 1)],
+  int8: (m, n, k) => [
+    { kernel: 'quantizeRows', in: ['x'], out: 'rows', dims: [m, k], dtype: 'int8' },
+    { ...linear(m, n), kernel: 'linearInt8', in: ['rows', 'weight', null, null], ints: [0] },
+  ],
+  int4: (m, n, k) => [
+    { kernel: 'quantizeBlocks', in: ['x'], out: 'blocks', dims: [m, k], dtype: 'int8Blocks' },
+    { ...linear(m, n), kernel: 'linearInt4', in: ['blocks', 'weight', null, null], ints: [0] },
+  ],
 };
-const kernels = { int8: 'linearInt8', int4: 'linearInt4' };
 
-/**
- * `repeats` times y = x·Wᵀ for x [m,k] and W [n,k] of `dtype`, the rounding of x included.
- * @returns `times`: a contestant (alternate.mjs); `bytes`: those of the weight.
- */
+const linear = (m, n, roundInputs) => ({
+  kernel: 'linear',
+  in: ['x', 'weight', null, null],
+  out: 'y',
+  dims: [m, n],
+  ints: [0, roundInputs],
+});
+
+/** `repeats` times y = x·Wᵀ for float32 x [m,k] and W [n,k] of `dtype`, packed. */
 export async function linearPlan(m, k, n, repeats, dtype = 'float32') {
   const weight = await packedWeight(n, k, dtype);
-  const quantize = quantizers[dtype]?.(m, k);
-  const plan = repeatedKernel({
-    kernel: kernels[dtype] ?? 'linear',
-    operands: [{ kind: 'input', dims: [m, k] }, { kind: 'state', dtype, dims: [n, k] }, null, null],
+  const plan = repeatedSteps({
+    operands: {
+      x: { kind: 'input', dims: [m, k] },
+      weight: { kind: 'state', dims: [n, k], dtype },
+    },
+    steps: stepsOf[dtype](m, n, k),
     states: [weight],
-    outputDims: [m, n],
-    ints: quantize ? [0] : [0, Number(dtype === 'bfloat16')],
-    floats: [],
     repeats,
-    quantize,
   });
   const release = () => {
     plan.release();
     weight.release();
   };
-  const x = randomFloats(m * k);
-  const times = nodeTimes(plan, [x], repeats, quantize ? 2 : 1);
-  return { plan, x, times, bytes: weight.bytes, release };
+  return { ...plan, x: randomFloats(m * k), weightBytes: weight.bytes, release };
+}
+
+/** `repeats` times c = a·b, [m,k] by [k,n], either stored transposed: the products of training. */
+export function matmulPlan(m, k, n, repeats, { transposeA = false, transposeB = false }) {
+  const plan = repeatedSteps({
+    operands: {
+      a: { kind: 'input', dims: transposeA ? [k, m] : [m, k] },
+      b: { kind: 'input', dims: transposeB ? [n, k] : [k, n] },
+    },
+    steps: [
+      {
+        kernel: 'matmul',
+        in: ['a', 'b'],
+        out: 'c',
+        dims: [m, n],
+        ints: [Number(transposeA), Number(transposeB)],
+      },
+    ],
+    repeats,
+  });
+  return { ...plan, inputs: [randomFloats(m * k), randomFloats(k * n)] };
 }
 
 /** Packing happens where weights are loaded from files, so this one goes through a file. */
@@ -52,10 +73,20 @@ async function packedWeight(n, k, dtype) {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'));
   try {
     const path = join(folder, 'weight');
-    writeFileSync(path, randomFloats(n * k));
+    writeFloats(path, n * k);
     const range = { path, offset: 0, bytes: 4 * n * k, dtype: 'F32', dims: [n, k] };
     return await addon().loadState(range, dtype, 'packed');
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The same few megabytes again and again: large weights need not be all different, only large. */
+function writeFloats(path, count) {
+  const block = randomFloats(Math.min(count, 2 ** 20));
+  const file = openSync(path, 'w');
+  for (let left = count; left > 0; left -= block.length) {
+    writeSync(file, left < block.length ? block.subarray(0, left) : block);
+  }
+  closeSync(file);
 }

@@ -9,15 +9,22 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { instructionSets } from './instruction_sets.mjs';
 
 /** Where bench/peers/setup.sh puts the peers. */
 export const peersHome = process.env.PEERS_HOME ?? join(homedir(), '.cache', 'heddle-peers');
 export const python = join(peersHome, 'venv', 'bin', 'python');
+export const program = (name) => join(peersHome, 'bin', name);
 export const script = (name) => fileURLToPath(new URL(`./peers/${name}`, import.meta.url));
+
+const notInstalled = 'not installed (bash bench/peers/setup.sh)';
+/** What engines say where a package or a model is missing. */
+const absent = /No module named|Cannot find (module|package)|NO_SUCHFILE|Unable to open file/;
 
 export class Peer {
   #process;
   #lines;
+  #ended;
   #errors = '';
 
   /** Starts it. Where that fails, `reason` says why and there is no `measure`. */
@@ -25,10 +32,12 @@ export class Peer {
     const peer = new Peer();
     peer.name = label;
     if (!existsSync(command)) {
-      peer.reason = 'not installed (bench/peers/setup.sh)';
+      peer.reason = notInstalled;
       return peer;
     }
-    peer.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: 'pipe' });
+    const environment = { ...process.env, ...instructionSets(), ...env };
+    peer.#process = spawn(command, args.map(String), { env: environment, stdio: 'pipe' });
+    peer.#ended = new Promise((resolve) => peer.#process.on('close', resolve));
     peer.#process.on('error', () => {}); // then stdout ends, and #answer says so
     peer.#process.stdin.on('error', () => {});
     peer.#process.stderr.on('data', (text) => {
@@ -38,8 +47,9 @@ export class Peer {
     try {
       peer.name = (await peer.#answer()).name;
     } catch (error) {
-      peer.reason = error.message;
-      peer.stop();
+      const missing = absent.test(error.message);
+      peer.reason = missing ? notInstalled : error.message;
+      await peer.stop();
     }
     return peer;
   }
@@ -56,8 +66,25 @@ export class Peer {
     return async (reps) => (await this.ask({ ...kase, reps })).ms;
   }
 
-  stop() {
+  /**
+   * As `measure`, for a case that the peer may have nothing for on this CPU.
+   * @returns {Promise<{ name: string, reason?: string, measure?: (reps: number) => Promise<number[]> }>}
+   */
+  async prepared(kase) {
+    const { name, reason } = this;
+    if (reason !== undefined) return { name, reason };
+    try {
+      await this.ask({ ...kase, reps: 1 });
+      return { name, measure: this.measure(kase) };
+    } catch (error) {
+      return { name, reason: error.message };
+    }
+  }
+
+  /** Ends it, and waits until it has. */
+  async stop() {
     this.#process?.kill();
+    await this.#ended;
   }
 
   async #answer() {

@@ -1,65 +1,82 @@
-/** Plans of one kernel, repeated, and their times. */
+/** Plans of a few kernels, repeated, and the times of their nodes. */
 import { arena, input, output, planWords, state } from '../test/native/plan_words.mjs';
 import { addon } from './addon.mjs';
 
 const kinds = { input, state };
+const alignment = 64;
+const bytesOf = { float32: 4, float16: 2, bfloat16: 2, int32: 4 };
 
 /**
- * A plan of `repeats` times the same node. All but the last write to one buffer of the arena, the last to
- * the output; so one run measures `repeats` calls of the kernel, and no other node disturbs its caches.
+ * A plan that goes `repeats` times through the same steps. What a step makes lies in the arena, at the same place each time;
+ * only the last goes to the output. So one run measures many calls of a kernel, and no other node disturbs its caches.
  *
- * @param {({ kind: 'input' | 'state', dims: number[], dtype?: string } | null)[]} operands null: an absent optional
- * @param {object[]} states what `loadState` gave, in the order of the operands of kind 'state'
- * @param {{ kernel: string, dtype: string, bytes: number }} [quantize] the kernel that makes the first operand of the given
- *   one, anew each time: two nodes then are one repetition
+ * @param {Record<string, { kind: 'input' | 'state', dims: number[], dtype?: string }>} operands inputs and states, in the order
+ * in which `run` and `states` give them
+ * @param {{ kernel: string, in: (string | null)[], out: string, dims: number[], dtype?: string, ints?: number[], floats?: number[] }[]} steps
+ * `in`: operands or earlier results by name; null is an absent optional
+ * @param {object[]} states what `loadState` and `createState` gave
  */
-export function repeatedKernel({
-  kernel,
-  operands,
-  states,
-  outputDims,
-  ints,
-  floats,
-  repeats,
-  quantize,
-}) {
+export function repeatedSteps({ operands, steps, states = [], repeats }) {
   const counts = { input: 0, state: 0 };
   const values = [];
-  const operandValues = operands.map((operand) => {
-    if (operand === null) return -1;
-    const { kind, dims, dtype } = operand;
-    return values.push({ kind: kinds[kind], dtype, index: counts[kind]++, dims }) - 1;
-  });
-  const scratch = values.push({ kind: arena, index: 0, dims: outputDims }) - 1;
-  const result = values.push({ kind: output, index: 0, dims: outputDims }) - 1;
-  const outputBytes = Math.ceil((4 * outputDims.reduce((a, b) => a * b)) / 64) * 64;
-  const before = [];
-  if (quantize) {
-    const { kernel, dtype } = quantize;
-    const out = values.push({ kind: arena, dtype, index: outputBytes, dims: operands[0].dims }) - 1;
-    before.push({ kernel, in: [operandValues[0]], out });
-    operandValues[0] = out;
+  const numbers = {};
+  const add = (value) => values.push(value) - 1;
+  for (const [name, { kind, dims, dtype }] of Object.entries(operands)) {
+    numbers[name] = add({ kind: kinds[kind], dtype, index: counts[kind]++, dims });
   }
-  const nodes = Array.from({ length: repeats }, (_, i) => {
-    const out = i === repeats - 1 ? result : scratch;
-    return [...before, { kernel, in: operandValues, out, ints, floats }];
-  }).flat();
-  const arenaBytes = outputBytes + Math.ceil((quantize?.bytes ?? 0) / 64) * 64;
+  let arenaBytes = 0;
+  for (const { out, dims, dtype = 'float32' } of steps) {
+    numbers[out] = add({ kind: arena, dtype, index: arenaBytes, dims });
+    arenaBytes += align(sizeOf(dims, dtype));
+  }
+  const { dims } = steps.at(-1);
+  const result = add({ kind: output, index: 0, dims });
+  const nodes = Array.from({ length: repeats * steps.length }, (_, i) => {
+    const step = steps[i % steps.length];
+    const out = i === repeats * steps.length - 1 ? result : numbers[step.out];
+    const operandNumbers = step.in.map((name) => (name === null ? -1 : numbers[name]));
+    return {
+      kernel: step.kernel,
+      in: operandNumbers,
+      out,
+      ints: step.ints ?? [],
+      floats: step.floats ?? [],
+    };
+  });
   const words = planWords({ kernels: addon().kernels(), values, nodes, arenaBytes });
-  return addon().createPlan(words, states);
+  const plan = addon().createPlan(words, states);
+  return { plan, nodes: nodes.length, repeats, release: () => plan.release() };
 }
 
-/** A contestant (alternate.mjs): the milliseconds of each repetition of so many nodes, from the profile of the run. */
-export function nodeTimes(plan, inputs, repeats, nodes = 1) {
+function sizeOf(dims, dtype) {
+  const [rows, columns] = dims;
+  // Rows carry a scale and a zero each (native/kernels/quantized.h), blocks a scale and a sum (quantized_blocks.h).
+  if (dtype === 'int8') return 4 + rows * (columns + 8);
+  if (dtype === 'int8Blocks') return rows * Math.ceil(columns / 32) * 40;
+  return bytesOf[dtype] * dims.reduce((a, b) => a * b, 1);
+}
+
+const align = (bytes) => Math.ceil(bytes / alignment) * alignment;
+
+/**
+ * A contestant (alternate.mjs): the milliseconds of each time through the steps, from the profile of the run.
+ * @param {number} [threads] of the team, where it is not the one that the bench has set
+ */
+export function stepTimes({ plan, nodes, repeats }, inputs, threads) {
   return async (reps) => {
+    const before = addon().info().threads;
+    if (threads !== undefined) addon().setThreads(threads);
     const times = [];
-    const profile = new Float64Array(2 * nodes * repeats);
+    const profile = new Float64Array(2 * nodes);
     while (times.length < reps) {
       await addon().run(plan, [], inputs, null, profile);
-      for (let i = 0; i < profile.length; i += 2 * nodes) {
-        times.push((profile[i + 2 * nodes - 1] - profile[i]) / 1e6);
+      for (let i = 0; i < nodes; i += nodes / repeats) {
+        let ns = 0;
+        for (let j = i; j < i + nodes / repeats; j++) ns += profile[2 * j + 1] - profile[2 * j];
+        times.push(ns / 1e6);
       }
     }
+    if (threads !== undefined) addon().setThreads(before);
     return times;
   };
 }

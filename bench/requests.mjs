@@ -4,35 +4,28 @@
  * meanwhile on either side, our bfloat16 and int8, and the latency of a caller that is alone.
  */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { load } from '../dist/index.mjs';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
 import { addon } from './addon.mjs';
 import { alternate, quantile } from './alternate.mjs';
-import { ceiling } from './ceiling.mjs';
-import { embedFlops } from './encoder_flops.mjs';
 import { Peer, peersHome, script } from './peer.mjs';
 import { lateWhile, serve } from './requests/callers.mjs';
 import { row } from './row.mjs';
+import { meanTokens, sentences as texts } from './texts.mjs';
+import { workOf } from './work.mjs';
 
-const { texts, meanTokens } = JSON.parse(
-  readFileSync(new URL('texts.json', import.meta.url), 'utf8'),
-);
 const callers = 64;
-/** Requests of each caller in one repetition. */
-const each = 4;
 
-export async function bench({ quick, threads = Math.min(2, availableParallelism()), log }) {
-  const { load } = await import('../dist/index.mjs');
+export async function bench({ quick, threads, log }) {
   const folder = await minilmFolder();
+  const each = quick ? 1 : 4; // requests of a caller in one repetition
   const peer = await startPeer(folder, threads);
   peer.name += ', float32'; // in every row
   const common = { name: 'requests', threads, more: { callers, meanTokens } };
   const results = [];
-  const peak = ceiling(threads);
-  for (const dtype of ['float32', 'bfloat16', 'int8']) {
+  for (const dtype of quick ? ['float32'] : ['float32', 'bfloat16', 'int8']) {
     const model = await load(folder, { dtype });
-    addon().setThreads(threads);
     const once = () => serve((text) => model.embed(text), texts, callers, each);
     const ours = async (reps) => {
       const times = [];
@@ -43,22 +36,25 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
     const result = await alternate({ ours, theirs, quick });
     const kase = `${callers} callers, a sentence at a time`;
     const amount = 1000 * callers * each;
-    const flops = (callers * each * embedFlops(model, texts)) / texts.length;
-    const share = dtype === 'float32' && peak !== null ? flops / 1e6 / result.ours / peak : null;
-    const more = { ...common.more, ceiling: peak, shareOfCeiling: share };
+    const { flops, ceilings } = await workOf(() => model.embed(texts));
+    const rate = (flops * callers * each) / texts.length / 1e6 / result.ours;
+    const share = Number((rate / ceilings.gflops).toPrecision(3));
+    const more = { ...common.more, ceiling: ceilings.gflops, shareOfCeiling: share };
     results.push({
       ...row({ ...common, kase, unit: 'texts/s', amount, result, peer, more }),
       dtype,
     });
     log(`${kase}, ${dtype}`);
-    const late = await lateWhile(once, quick ? 2 : 5);
-    const peerLate = peer.reason ? null : (await peer.ask({ texts, callers, each, late: 5 })).late;
+    const late = await lateWhile(once, quick ? 1 : 5);
+    const peerLate = peer.reason
+      ? null
+      : (await peer.ask({ texts, callers, each, late: quick ? 1 : 5 })).late;
     results.push({
       ...measurement(common, '5 ms timer late by, max', late, peerLate, peer),
       dtype,
     });
     const alone = [];
-    for (const text of texts.slice(0, quick ? 50 : 256)) {
+    for (const text of texts.slice(0, quick ? 20 : 256)) {
       const begin = performance.now();
       await model.embed(text);
       alone.push(performance.now() - begin);
@@ -67,7 +63,7 @@ export async function bench({ quick, threads = Math.min(2, availableParallelism(
     results.push({ ...measurement(common, 'a caller alone, p50', latency, null, peer), dtype });
     model.dispose();
   }
-  peer.stop();
+  await peer.stop();
   return results;
 }
 

@@ -29,6 +29,7 @@ export function row({
     peerName: peer.name,
     ...(peer.reason === undefined ? {} : { reason: peer.reason }),
     ratio: theirs === null ? null : fine(heddle / theirs),
+    ...(result.best === undefined ? {} : { bestRatio: fine(result.best) }),
     unit,
     threads,
     dtype,

@@ -1,5 +1,5 @@
 /** A result document as text. */
-export function table({ machine, results }) {
+export function table({ machine, runs, results }) {
   const head = [
     'name',
     'case',
@@ -17,7 +17,7 @@ export function table({ machine, results }) {
     row.name,
     row.case,
     String(row.threads),
-    row.dtype,
+    row.dtype ?? '',
     row.isa,
     figure(row.heddle),
     figure(row.peer),
@@ -36,10 +36,19 @@ export function table({ machine, results }) {
   return [
     `${cpu}, ${cores} cores, ${isa}; Node ${node}, ${os}; commit ${commit}`,
     `${command}`,
+    ...runs.map((run) => `${run.name}: ${quietness(run)}`),
     '',
     line(head),
     ...rows.map(line),
   ].join('\n');
+}
+
+/** How quiet the machine was during one bench, in words. */
+export function quietness({ seconds, load, others, stolen }) {
+  const percent = (share) => `${(100 * share).toFixed(0)} %`;
+  const shares = others === null ? [] : [`other processes used ${percent(others)} of the CPU`];
+  if (stolen > 0.005) shares.push(`the hypervisor ${percent(stolen)}`);
+  return [`${seconds.toFixed(0)} s`, `load ${load.toFixed(1)} before`, ...shares].join(', ');
 }
 
 function figure(value) {

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_AUTH' // the hub wants a token, or another one
   | 'ERR_DISPOSED' // use after dispose()
   | 'ERR_MEMORY' // memory could not be had
+  | 'ERR_DIVERGED' // a training step whose loss or gradients are not finite
   | 'ERR_ENGINE'; // the native engine failed
 
 /**

@@ -4,8 +4,9 @@ export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
 export type { GenerateOptions } from './generation/options.js';
 export type { Perplexity, PerplexityOptions } from './generation/perplexity.js';
-export { gradient } from './graph/gradient.js';
+export { type GradientOptions, gradient } from './graph/gradient.js';
 export { type ParameterSource, Parameters } from './graph/parameters.js';
+export type { Ceilings } from './graph/profile.js';
 export { CompiledGraph, compile, type Feeds, type NdArray, run } from './graph/run.js';
 export { SymbolicDim } from './graph/shape.js';
 export { State } from './graph/state.js';
@@ -13,6 +14,12 @@ export { input, stateTensor, type Tensor as LazyTensor, tensor } from './graph/t
 export * as nn from './layers/index.js';
 export type { CacheOptions } from './models/paged_engine.js';
 export * as ops from './ops/index.js';
+export { type BleuOptions, type BleuScore, type BleuSmoothing, bleu } from './scores/bleu.js';
+export type { BleuTokenizer } from './scores/bleu_tokens.js';
+export { type ChrfOptions, type ChrfScore, chrf } from './scores/chrf.js';
+export type { References } from './scores/corpus.js';
+export type { LoraOptions } from './tasks/adapter.js';
+export type { AdapterTraining } from './tasks/adapter_training.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
   AutoModel,
@@ -27,7 +34,13 @@ export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
-export { loadTrainable, type TrainableModel } from './tasks/load_trainable.js';
+export {
+  freshTrainable,
+  loadTrainable,
+  type TrainableModel,
+  type TrainableOptions,
+} from './tasks/load_trainable.js';
+export { mergeAdapter } from './tasks/merge_adapter.js';
 export type { Model } from './tasks/model.js';
 export {
   type FeatureExtractionPipeline,
@@ -52,6 +65,7 @@ export type {
 } from './tasks/pretrained_model.js';
 export type { PretrainedOptions } from './tasks/pretrained_options.js';
 export type { PretrainedTokenizer as PreTrainedTokenizer } from './tasks/pretrained_tokenizer.js';
+export { ceilings, type Profile, type ProfiledNode, profile } from './tasks/profile.js';
 export type { ChatPrompt, Prompt } from './tasks/prompt.js';
 export type { Ranked, RerankOptions } from './tasks/rerank.js';
 export { type ResultTensor, Tensor } from './tasks/result_tensor.js';
@@ -71,18 +85,36 @@ export {
   TextStreamer,
   type TextStreamerOptions,
 } from './tasks/text_streamer.js';
+export {
+  type TrainingExamples,
+  type TrainingResult,
+  type TrainingTask,
+  type TrainOptions,
+  train,
+} from './tasks/train.js';
+export { trainTokenizerOnFiles } from './tasks/train_tokenizer.js';
+export {
+  freshTransformer,
+  loadTransformer,
+  type TrainableTransformer,
+} from './tasks/trainable_transformer.js';
 export { cos_sim, dot, layer_norm, matmul, mean_pooling, softmax } from './tasks/vector_maths.js';
 export type { Precision, Ranges } from './tasks/vector_precision.js';
 export type { ChatMessage, ChatOptions } from './text/chat_templates.js';
 export type { EncodeOptions, Encoding } from './text/encoding.js';
 export type { IncrementalDecoder } from './text/incremental_decoder.js';
 export { Tokenizer } from './text/tokenizer.js';
+export type { TokenizerType, TrainTokenizerOptions } from './text/tokenizer_training_options.js';
 export {
   type ParsedAnswer,
   parseToolCalls,
   type ToolCall,
   type ToolCallFormat,
 } from './text/tool_calls.js';
+export { type TrainedTokenizer, trainTokenizer } from './text/train_tokenizer.js';
+export type { TokenizerProgress } from './text/training_pace.js';
+export { type AdafactorOptions, adafactor } from './train/adafactor.js';
+export { type MuonOptions, muon } from './train/muon.js';
 export {
   type AdamOptions,
   adam,
@@ -93,8 +125,11 @@ export {
   type SgdOptions,
   sgd,
 } from './train/optimizers.js';
+export type { GroupRule } from './train/parameter_groups.js';
 export * as schedules from './train/schedules.js';
+export type { EvaluationMetrics, StepMetrics, TrainingProgress } from './train/trainer.js';
 export {
+  type MicroBatch,
   type ParameterGroup,
   type StepResult,
   TrainingStep,

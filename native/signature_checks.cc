@@ -312,6 +312,45 @@ void checkUnfoldGradient(const NodeView& view) {
 
 void checkDescend(const NodeView& view) { expectColumns(view, "rates", view.inputs[3], 3); }
 
+void checkArgmax(const NodeView& view) { expectColumns(view, "y", view.outputs[0], 2); }
+namespace {
+
+// Rows or classes from `first` on, inside a fixed number of them.
+void expectInside(const NodeView& view, const char* name, int64_t count, int64_t all) {
+  const int64_t first = view.ints[0];
+  if (count >= 1 && all >= 1 && first <= all && count <= all - first) return;
+  fail(view, name, "a fixed range inside " + std::to_string(all),
+       std::to_string(count) + " from " + std::to_string(first) + " on");
+}
+
+}  // namespace
+
+void checkCrossEntropyPart(const NodeView& view) {
+  expectInside(view, "classes", view.inputs[0].dims[1], view.inputs[2].dims[0]);
+  const Tensor& parts = view.inputs[4];
+  if (!isAbsent(parts)) expectColumns(view, "parts", parts, 4);
+  const bool isFirst = view.outputs[0].dims[1] == 4 && isAbsent(parts);
+  if (isAbsent(parts) && !isFirst) fail(view, "output", "4 columns", dimsText(view.outputs[0]));
+}
+
+void checkCrossEntropyOfParts(const NodeView& view) {
+  expectColumns(view, "parts", view.inputs[0], 4);
+}
+
+void checkRowRange(const NodeView& view) {
+  expectInside(view, "rows", view.outputs[0].dims[0], view.inputs[0].dims[0]);
+}
+
+void checkJoinRows(const NodeView& view) {
+  const Tensor &a = view.inputs[0], &b = view.inputs[1], &y = view.outputs[0];
+  bool fits = a.rank >= 1 && a.rank <= 2 && b.rank == a.rank && y.rank == a.rank;
+  fits = fits && a.dims[0] >= 0 && b.dims[0] >= 0 && y.dims[0] == a.dims[0] + b.dims[0];
+  if (fits && a.rank == 2) {
+    fits = a.dims[1] >= 0 && b.dims[1] == a.dims[1] && y.dims[1] == a.dims[1];
+  }
+  if (!fits) fail(view, "output", "the rows of a and of b, fixed", dimsText(y));
+}
+
 void checkBroadcast(const NodeView& view) {
   const Tensor &a = view.inputs[0], &b = view.inputs[1];
   bool same = a.rank == b.rank;

@@ -12,6 +12,7 @@ void checkMatmul(const NodeView& view);
 void checkAttention(const NodeView& view);
 void checkAttentionWeights(const NodeView& view);
 void checkRelativeBias(const NodeView& view);
+void checkArgmax(const NodeView& view);
 void checkRmsNorm(const NodeView& view);
 void checkColumns(const NodeView& view);
 void checkRope(const NodeView& view);
@@ -28,6 +29,11 @@ void checkAttentionQueryGradient(const NodeView& view);
 void checkAttentionKeyValueGradient(const NodeView& view);
 
 void checkDescend(const NodeView& view);
+
+void checkCrossEntropyPart(const NodeView& view);
+void checkCrossEntropyOfParts(const NodeView& view);
+void checkRowRange(const NodeView& view);
+void checkJoinRows(const NodeView& view);
 
 void checkAttentionRun(const NodeView& view);
 void checkAttentionWeightsRun(const NodeView& view);

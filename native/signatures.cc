@@ -72,10 +72,11 @@ const Line kLines[] = {
   {"multiply", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
   {"scale", "x f32[*] -> f32[*]", {}, {"scale", "shift"}, true},
   {"embedding", "table any[V,C], ids index<V>[R], residual? f32[R,C] -> f32[R,C]", {}, {"scale"}},
+  {"argmax", "x f32[R,C] -> f32[R,O]", {}, {}, false, checkArgmax},
   {"softmax", "x f32[R,C] -> f32[R,C]", {}, {"t"}},
   {"pool", "x f32[R,C], segments offsets<R>[S+1] -> f32[S,C]", {{"mode", 0, 5}}, {}},
   {"l2Normalize", "x f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
-  {"assign", "source f32[*] -> state[*]", {}, {}},
+  {"assign", "source f32[*], guard? f32[1] -> state[*]", {}, {}},
   {"append", "source f32[R,C], at index<2147483647>[1] -> state[T,C]", {}, {}, false, checkAppend, checkAppendRun},
   {"quantizeRows", "x f32[R,C] -> i8[R,C]", {}, {}},
   {"linearInt8", "x i8[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
@@ -144,6 +145,15 @@ const Line kLines[] = {
   {"quantizeBlocks", "x f32[R,C] -> blocks[R,C]", {}, {}},
   {"linearInt4", "x blocks[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
    {kActivation}, {}, false, checkLinearInt4},
+  {"crossEntropyPart", "logits f32[R,C], labels index<V>[R], weight any[V,K], bias? f32[V], before? f32[R,T] -> f32[R,T]",
+   {{"first", 0, kAnyLimit}}, {}, false, checkCrossEntropyPart},
+  {"crossEntropyOfParts", "parts f32[R,T] -> f32[R,1]",
+   {{"classes", 1, kAnyLimit}}, {"smoothing"}, false, checkCrossEntropyOfParts},
+  {"crossEntropyPartGradient",
+   "logits f32[R,C], labels index<V>[R], weight any[V,K], bias? f32[V], parts f32[R,T], gradient f32[R,1] -> f32[R,C]",
+   {{"first", 0, kAnyLimit}}, {"smoothing"}, true, checkCrossEntropyPart},
+  {"rowRange", "x f32[R,C] -> f32[O,C]", {{"first", 0, kAnyLimit}}, {}, false, checkRowRange},
+  {"joinRows", "a f32[?], b f32[?] -> f32[?]", {}, {}, false, checkJoinRows},
 };
 // clang-format on
 

@@ -2,10 +2,8 @@
  * Draws the README's picture of native against JavaScript from a result file of `npm run bench -- javascript
  * --save`. Usage: node scripts/plot-javascript.mjs bench/results/FILE.json docs/images/javascript.svg
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import * as vega from 'vega';
-import { compile } from 'vega-lite';
+import { readFileSync } from 'node:fs';
+import { draw } from './performance/draw.mjs';
 
 const [, , resultFile, pictureFile] = process.argv;
 const { machine, results } = JSON.parse(readFileSync(resultFile, 'utf8'));
@@ -34,15 +32,11 @@ const bar = {
   },
   x: { ...byRate, title: 'GFLOP/s (more is better)', stack: null },
 };
-const specification = {
-  $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-  background: 'white',
-  padding: 12,
-  title: {
-    text: `float32 product of two ${size} × ${size} matrices`,
-    subtitle: `${machine.cpu}, Node ${machine.node}`,
-    anchor: 'start',
-  },
+const words = {
+  title: `float32 product of two ${size} × ${size} matrices`,
+  subtitle: `${machine.cpu}, Node ${machine.node}`,
+};
+await draw(pictureFile, words, {
   width: 420,
   height: { step: 26 },
   data: { values },
@@ -54,7 +48,7 @@ const specification = {
         color: {
           field: 'native',
           type: 'nominal',
-          scale: { domain: [true, false], range: ['#2f6f4f', '#b8bfc6'] },
+          scale: { domain: [true, false], range: ['#0b6e4f', '#b8bfc6'] },
           legend: null,
         },
       },
@@ -64,9 +58,5 @@ const specification = {
       encoding: { ...bar, text: { ...byRate, format: '.3~r' } },
     },
   ],
-  config: { font: 'system-ui, sans-serif', view: { stroke: null }, axis: { grid: false } },
-};
-
-const view = new vega.View(vega.parse(compile(specification).spec), { renderer: 'none' });
-mkdirSync(dirname(pictureFile), { recursive: true });
-writeFileSync(pictureFile, `${await view.toSVG()}\n`);
+  config: { axis: { grid: false } },
+});

@@ -1,22 +1,30 @@
-"""PyTorch's vectors for texts, to compare with: {"texts"} gives {"vectors", "lengths"}, lengths in tokens."""
+"""PyTorch on all-MiniLM-L6-v2 as a peer (embed_batches.py), and what vectors are compared with: in float32, with "alone", each
+text by itself, so that no padding can have an influence. Usage: embed_torch.py float32|bfloat16 THREADS"""
+
+import sys
 
 import torch
-from lines import serve
-from minilm import FOLDER, Embedder
-from transformers import AutoTokenizer
+from embed_batches import answer, padded
+from lines import serve, times
+from minilm import Embedder
 
+torch.set_num_threads(int(sys.argv[2]))
 torch.set_grad_enabled(False)
-tokenizer = AutoTokenizer.from_pretrained(FOLDER)
-embedder = Embedder().eval()
+embedder = Embedder().to(getattr(torch, sys.argv[1])).eval()
+
+
+def prepare(texts):
+    return {name: torch.from_numpy(column) for name, column in padded(texts).items()}
+
+
+def run(batch):
+    return embedder(**batch)
 
 
 def handle(request):
-    vectors, lengths = [], []
-    for text in request["texts"]:  # one by one: no padding can have an influence
-        encoded = tokenizer([text], truncation=True, max_length=256, return_tensors="pt")
-        lengths.append(encoded["input_ids"].shape[1])
-        vectors.append(embedder(**encoded)[0].tolist())
-    return {"vectors": vectors, "lengths": lengths}
+    if request.get("alone"):
+        return {"vectors": [run(prepare([text]))[0].tolist() for text in request["texts"]]}
+    return answer(request, prepare, run, lambda batch, vectors: vectors.float().tolist(), times)
 
 
 serve(f"PyTorch {torch.__version__.partition('+')[0]}", handle)

@@ -12,7 +12,7 @@ def serve(name, handle):
         try:
             answer = handle(json.loads(line))
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            answer = {"error": str(error) or type(error).__name__}
         print(json.dumps(answer), flush=True)
 
 

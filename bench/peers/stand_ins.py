@@ -15,7 +15,7 @@ from pathlib import Path
 
 site = Path(sysconfig.get_path("purelib"))
 torch_libraries = site / "torch" / "lib"
-SYSTEM = re.compile(r"lib(c|m|dl|pthread|rt|stdc\+\+|gcc_s|gomp)\b|ld-linux")
+SYSTEM = re.compile(r"lib(c|m|dl|pthread|rt|stdc\+\+|gcc_s|gomp)\.so|ld-linux")
 CUDA_SYMBOL = re.compile(r"(cu|nv|nccl|_{0,2}cuda)")
 
 

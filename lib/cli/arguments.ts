@@ -35,3 +35,19 @@ export function written(name: string, args: readonly string[] = process.argv): s
   if (at < 0) return undefined;
   return before[at] === `--${name}` ? before[at + 1] : before[at].slice(`--${name}=`.length);
 }
+
+export const modelActions = ['list', 'get', 'remove'];
+
+/** Commands of two words, and their second ones. */
+const subcommands: Readonly<Record<string, readonly string[]>> = {
+  models: modelActions,
+  tokenizer: ['train'],
+};
+
+/** `models list` as one argument, wherever its options stand: the parser knows commands of one word. */
+export function joinSubcommand(args: readonly string[]): string[] {
+  const [command = '', ...rest] = args;
+  const actions = Object.hasOwn(subcommands, command) ? subcommands[command] : undefined;
+  const at = rest.findIndex((arg) => actions?.includes(arg));
+  return at === -1 ? [...args] : [`${command} ${rest[at]}`, ...rest.toSpliced(at, 1)];
+}

@@ -1,17 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { CAC } from 'cac';
 import { HeddleError } from '../errors.js';
-import { chromeTrace } from '../graph/chrome_trace.js';
-import { defaultBackend } from '../graph/default_backend.js';
-import { NativeBackend } from '../graph/native_backend.js';
-import {
-  addUp,
-  type Ceilings,
-  type NodeProfile,
-  type RunProfile,
-  rooflineShare,
-} from '../graph/profile.js';
-import { measureCeilings } from '../tasks/ceilings.js';
+import type { Ceilings } from '../graph/profile.js';
+import { type Profile, type ProfiledNode, profile } from '../tasks/profile.js';
 import { interruptible, openModel, withModelOptions } from './model_options.js';
 import { count, note, noteCut, printJson, printLine, table } from './output.js';
 import { linesOf } from './text_lines.js';
@@ -49,70 +40,25 @@ async function bench(
     ...(options.file === undefined ? [] : await linesOf(String(options.file))),
   ];
   const texts = own.length > 0 ? own : someTexts;
-  const backend = defaultBackend();
-  if (!(backend instanceof NativeBackend)) {
-    throw new HeddleError(
-      'ERR_UNSUPPORTED',
-      'bench: expected the native engine, found the TypeScript backend; run: npx heddle build',
-    );
-  }
-  const runs: RunProfile[] = [];
-  {
-    const source = options.profile ?? options.model;
-    using model = await openModel({ ...options, model: source }, signal);
-    await model.embed(texts, { signal, onTruncate: noteCut }); // makes plans, warms caches
-    backend.onProfile = (run) => runs.push(run);
-    try {
-      for (let i = 0; i < repeats; i++) await model.embed(texts, { signal });
-    } finally {
-      backend.onProfile = undefined;
-    }
-  }
-  if (runs.length === 0) {
-    throw new HeddleError(
-      'ERR_UNSUPPORTED',
-      'bench: expected a model that runs plans, found one whose vectors are only looked up',
-    );
-  }
-  const ceilings = await measureCeilings(backend);
-  const nodes = rowsOf(addUp(runs), repeats, ceilings);
-  if (options.trace !== undefined) await writeTrace(String(options.trace), runs);
-  const { isa } = backend.addon.info();
+  const source = options.profile ?? options.model;
+  using model = await openModel({ ...options, model: source }, signal);
+  let onTruncate: typeof noteCut | undefined = noteCut;
+  const embed = async (): Promise<void> => {
+    await model.embed(texts, { signal, onTruncate });
+    onTruncate = undefined; // told once
+  };
+  const found = await profile(embed, { repeats });
+  const { isa, ceilings, nodes } = found;
+  if (options.trace !== undefined) await writeTrace(String(options.trace), found);
   if (options.json) printJson({ isa, texts: texts.length, ceilings, nodes });
   else print(nodes, ceilings, texts.length);
 }
 
-/** A node as it is printed: a mean of the runs, rates, and shares from 0 to 1. */
-interface Row {
-  index: number;
-  op: string;
-  name: string | null;
-  ms: number;
-  share: number;
-  gflops: number;
-  gbps: number;
-  roofline: number;
-}
-
-function rowsOf(nodes: readonly NodeProfile[], repeats: number, ceilings: Ceilings): Row[] {
-  const total = nodes.reduce((sum, { ns }) => sum + ns, 0);
-  return nodes.map((node) => {
-    const { index, op, name = null, ns, flops, bytes } = node;
-    const by = (amount: number): number => (ns > 0 ? amount / ns : 0);
-    return {
-      index,
-      op,
-      name,
-      ms: ns / 1e6 / repeats,
-      share: total > 0 ? ns / total : 0,
-      gflops: by(flops),
-      gbps: by(bytes),
-      roofline: rooflineShare(node, ceilings),
-    };
-  });
-}
-
-function print(rows: readonly Row[], { threads, gflops, gbps }: Ceilings, texts: number): void {
+function print(
+  rows: readonly ProfiledNode[],
+  { threads, gflops, gbps }: Ceilings,
+  texts: number,
+): void {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const cells = rows.map((row) => [
     String(row.index),
@@ -132,9 +78,9 @@ function print(rows: readonly Row[], { threads, gflops, gbps }: Ceilings, texts:
   );
 }
 
-async function writeTrace(file: string, runs: readonly RunProfile[]): Promise<void> {
+async function writeTrace(file: string, found: Profile): Promise<void> {
   try {
-    await writeFile(file, JSON.stringify(chromeTrace(runs)));
+    await writeFile(file, JSON.stringify(found.trace()));
   } catch (cause) {
     const message = `--trace: ${file} cannot be written (${(cause as Error).message})`;
     throw new HeddleError('ERR_FILE', message, { cause });

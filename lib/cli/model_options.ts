@@ -22,7 +22,8 @@ export function withModelOptions(command: Command, { hasDefault = true } = {}): 
     .option(
       '--dtype <dtype>',
       `How weights are kept: ${weightDTypes.join(', ')} (default: as stored)`,
-    );
+    )
+    .option('--adapter <folder>', "A LoRA adapter's folder; given again, another on top");
 }
 
 /** Opens the model that the options name, or all-MiniLM-L6-v2. */
@@ -38,6 +39,7 @@ export async function openModel(
     return await load(source ?? defaultModelName, {
       ...(dtype ? { dtype } : {}),
       ...(revision === undefined ? {} : { revision }),
+      ...adapterOf(options),
       signal,
       onProgress: ({ stage, loaded, total }) => bars[stage].update(loaded, total),
     });
@@ -54,6 +56,9 @@ export async function openModel(
     bars.load.end();
   }
 }
+
+const adapterOf = ({ adapter }: Record<string, unknown>): { adapter?: string[] } =>
+  adapter === undefined ? {} : { adapter: [adapter].flat().map(String) };
 
 export function revisionOf(options: Record<string, unknown>): string | undefined {
   return options.revision === undefined ? undefined : written('revision');
@@ -88,6 +93,7 @@ export async function openPipeline<T extends Task>(
     const opened = await pipeline(task, String(options.model), {
       ...(dtype ? { dtype } : {}),
       ...(revision === undefined ? {} : { revision }),
+      ...adapterOf(options),
       signal,
       progress_callback: (event) => {
         if (event.status === 'progress') bars[event.stage].update(event.loaded, event.total);

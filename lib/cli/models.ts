@@ -1,26 +1,18 @@
 import type { CAC } from 'cac';
 import { HeddleError } from '../errors.js';
 import { getModel, listModels, removeModel } from '../tasks/hub_models.js';
+import { modelActions } from './arguments.js';
 import { revisionOf, withDownloadBar } from './model_options.js';
 import { formatBytes, note, printJson, printLine, table } from './output.js';
 
-const actions = ['list', 'get', 'remove'];
-
-/** `models list` as one argument, wherever its options stand: the parser knows commands of one word. */
-export function joinSubcommand(args: readonly string[]): string[] {
-  const [command, ...rest] = args;
-  const at = command === 'models' ? rest.findIndex((arg) => actions.includes(arg)) : -1;
-  return at === -1 ? [...args] : [`models ${rest[at]}`, ...rest.toSpliced(at, 1)];
-}
-
 export function registerModels(cli: CAC): void {
   cli
-    .command('models [action]', `Models in the Hugging Face cache: ${actions.join(', ')}`)
+    .command('models [action]', `Models in the Hugging Face cache: ${modelActions.join(', ')}`)
     .example('heddle models list')
     .action((): never => {
       throw new HeddleError(
         'ERR_ARGUMENT',
-        `models: expected one of ${actions.join(', ')}; see: heddle --help`,
+        `models: expected one of ${modelActions.join(', ')}; see: heddle --help`,
       );
     });
   cli

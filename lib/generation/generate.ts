@@ -40,11 +40,12 @@ export async function* generateTokens(
 ): AsyncGenerator<SequenceToken, void, undefined> {
   const { signal, maxLength, numReturnSequences } = settings;
   const sampler = new Sampler(settings);
+  const { wantsLogits } = sampler;
   const begin = engine.begin([], prompt.length);
   let running = [{ number: 0, sequence: begin, ids: prompt.slice() }];
   try {
     signal?.throwIfAborted();
-    let rows = await engine.step([{ sequence: begin, ids: prompt }], { signal });
+    let rows = await engine.step([{ sequence: begin, ids: prompt, wantsLogits }], { signal });
     for (let number = 1; number < numReturnSequences; number++) {
       running.push({ number, sequence: engine.fork(begin), ids: prompt.slice() });
       rows.push(rows[0]!.slice());
@@ -74,7 +75,11 @@ export async function* generateTokens(
       settings.onProgress?.({ tokens });
       yield* chosen;
       if (running.length === 0) return;
-      const batch = running.map(({ sequence, ids }) => ({ sequence, ids: ids.slice(-1) }));
+      const batch = running.map(({ sequence, ids }) => ({
+        sequence,
+        ids: ids.slice(-1),
+        wantsLogits,
+      }));
       rows = await engine.step(batch, { signal });
     }
   } finally {

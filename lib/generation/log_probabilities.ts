@@ -25,6 +25,12 @@ export function checkLogits(logits: Float32Array, position: number): number {
   return largest;
 }
 
+/** As `checkLogits`, where of a row only the highest is known. */
+export function checkBest(id: number, logit: number, position: number): void {
+  if (!(logit < Infinity)) throw badLogits(`${logit} for id ${id}`, position);
+  if (logit === -Infinity) throw badLogits('-Infinity for every id', position);
+}
+
 function badLogits(found: string, position: number): HeddleError {
   const where = `logits after ${position} ids`;
   const expected = 'finite numbers';

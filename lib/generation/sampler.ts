@@ -1,6 +1,13 @@
 import { mismatch } from '../errors.js';
+import type { WantedLogits } from '../models/decoder_engine.js';
 import { type CandidateSettings, Candidates } from './candidates.js';
-import { alternativesOf, checkLogits, logSumExp, type TokenLogprob } from './log_probabilities.js';
+import {
+  alternativesOf,
+  checkBest,
+  checkLogits,
+  logSumExp,
+  type TokenLogprob,
+} from './log_probabilities.js';
 import { createProcessors, type History, type ProcessorSettings } from './logits_processors.js';
 import { uniform } from './random.js';
 
@@ -16,13 +23,18 @@ export interface SamplerSettings extends ProcessorSettings, CandidateSettings {
 export class Sampler {
   private readonly processors;
   private readonly candidates = new Candidates();
+  /** What `choose` is to be given of a step. */
+  readonly wantsLogits: WantedLogits;
 
   constructor(private readonly settings: SamplerSettings) {
     this.processors = createProcessors(settings);
+    const { doSample, logprobs } = settings;
+    const takesBest = !doSample && logprobs === undefined && this.processors.length === 0;
+    this.wantsLogits = takesBest ? 'best' : true;
   }
 
   /**
-   * @param logits [vocabulary], not to be used afterwards.
+   * @param logits as `wantsLogits` asks for them, not to be used afterwards.
    * @param stream which of the sequences that one prompt gives.
    * @throws ERR_ENGINE for logits that are no numbers; ERR_ARGUMENT where the options leave no token.
    */
@@ -32,6 +44,11 @@ export class Sampler {
     stream: number,
   ): { id: number; logprob?: TokenLogprob } {
     const position = history.ids.length;
+    if (this.wantsLogits === 'best') {
+      const [id, logit] = logits;
+      checkBest(id!, logit!, position);
+      return { id: id! };
+    }
     const largest = checkLogits(logits, position);
     const { logprobs } = this.settings;
     if (logprobs === undefined) return { id: this.pick(logits, history, stream) };

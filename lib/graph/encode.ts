@@ -1,5 +1,5 @@
 import { nativeDTypes } from '../native.js';
-import { planArena } from './memory.js';
+import { type ArenaPlan, planArena } from './memory.js';
 import type { Program } from './program.js';
 import { ruleOf } from './rules.js';
 import { tensorBytes } from './shape.js';
@@ -8,25 +8,29 @@ import { tensorBytes } from './shape.js';
 const magic = 0x314e4c5044444548n;
 const kinds = { arena: 0, input: 1, output: 2, state: 3 } as const;
 
+/** Places a program's values in an arena. @param capacities the most that a run may give each symbol. */
+export function placeValues(program: Program, capacities: readonly number[]): ArenaPlan {
+  return planArena(program, (value) => {
+    const { dtype, shape } = program.values[value];
+    return tensorBytes(
+      dtype,
+      shape.map((dim) => (dim < 0 ? capacities[-1 - dim] : dim)),
+    );
+  });
+}
+
 /**
- * Encodes a program for the engine: lowers its ops to kernel calls and places its values in an arena.
+ * Encodes a program for the engine: lowers its ops to kernel calls.
  *
- * @param capacities the most that a run may give each symbol.
+ * @param capacities the most that a run may give each symbol. @param arena where its values lie at these capacities.
  * @param kernels names of the engine's kernels; an index is a kernel's id.
  */
 export function encode(
   program: Program,
   capacities: readonly number[],
   kernels: readonly string[],
+  arena: ArenaPlan,
 ): BigInt64Array {
-  const bytesOf = (value: number): number => {
-    const { dtype, shape } = program.values[value];
-    return tensorBytes(
-      dtype,
-      shape.map((dim) => (dim < 0 ? capacities[-1 - dim] : dim)),
-    );
-  };
-  const arena = planArena(program, bytesOf);
   const words: (number | bigint)[] = [];
   const stateCount = program.values.filter((value) => value.source.kind === 'state').length;
   const outputIndex = new Map(program.outputs.map((output, i) => [output.value, i]));

@@ -1,7 +1,7 @@
 import { HeddleError, mismatch } from '../errors.js';
-import { describeValue } from './options.js';
+import { checkOptions, describeValue } from './options.js';
 import { inRecordedOrder } from './program.js';
-import { ruleOf } from './rules.js';
+import { type GradientCall, ruleOf } from './rules.js';
 import { formatShape } from './shape.js';
 import type { State } from './state.js';
 import { expectTensor, inLayer, record, sourceNode, type Tensor, tensor } from './tensor.js';
@@ -9,6 +9,16 @@ import { expectTensor, inLayer, record, sourceNode, type Tensor, tensor } from '
 /** The same state may stand behind many tensors: they are one parameter. */
 type Key = Tensor | State;
 const keyOf = (value: Tensor): Key => (value.source.kind === 'state' ? value.source.state : value);
+
+export interface GradientOptions {
+  /**
+   * Values that are kept for the way back, such as what each block of a model gives: what they were computed from is computed
+   * again, from the checkpoint before, when the way back comes there. Results stay the same to the bit, and less has to be
+   * held at once, for the arithmetic of one more way forward (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
+   * Cost", section 3). Left out: everything is kept.
+   */
+  checkpoints?: readonly Tensor[] | undefined;
+}
 
 /**
  * Reverse-mode differentiation (Griewank & Walther 2008, "Evaluating Derivatives", section 3.2): records the nodes that
@@ -20,7 +30,12 @@ const keyOf = (value: Tensor): Key => (value.source.kind === 'state' ? value.sou
  * Throws ERR_UNSUPPORTED for an op on the way that has no gradient, naming its layer, and for a state that the graph of the
  * loss also writes: the gradient would read it as it is afterwards. ERR_ARGUMENT where the loss does not depend on a parameter.
  */
-export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+export function gradient(
+  loss: Tensor,
+  parameters: readonly Tensor[],
+  options: GradientOptions = {},
+): Tensor[] {
+  checkOptions('gradient', options, ['checkpoints']);
   expectTensor(loss, 'gradient: loss');
   if (loss.dtype !== 'float32' || loss.shape.some((dim) => dim !== 1)) {
     const found = `${loss.dtype}${formatShape(loss.shape)}`;
@@ -39,6 +54,7 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
   const nodes = inRecordedOrder([loss]);
   const wanted = dependents(nodes, new Set(parameters.map(keyOf)));
   refuseWrittenStates(nodes, wanted);
+  const again = recomputation(options.checkpoints ?? []);
 
   const gradients = new Map<Key, Tensor>();
   const accumulate = (value: Tensor, part: Tensor): void => {
@@ -52,15 +68,18 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
     const incoming = gradients.get(value);
     if (!node || !incoming || !wanted.has(value)) continue;
     const { op, operands, attributes } = node;
-    const wants = (i: number): boolean => operands[i] !== undefined && wanted.has(operands[i]);
+    const rule = ruleOf(op);
+    const wants = (i: number): boolean =>
+      operands[i] !== undefined && wanted.has(operands[i]) && !rule.constants?.includes(i);
     // A parameter that was computed is where the way back ends, unless others lie behind it.
     if (!operands.some((_, i) => wants(i))) continue;
-    const rule = ruleOf(op);
     if (!rule.gradient) throw undifferentiable(value, op, 'it has no gradient');
-    const call = { operands, attributes, result: value, gradient: incoming, wants };
-    const parts = value.path
-      ? inLayer(value.path, () => rule.gradient?.(call))
-      : rule.gradient(call);
+    const differentiate = () => {
+      const [result, ...present] = [value, ...operands].map((each) => each && again(each));
+      const call = { operands: present, attributes, result, gradient: incoming, wants };
+      return rule.gradient?.(call as GradientCall);
+    };
+    const parts = value.path ? inLayer(value.path, differentiate) : differentiate();
     operands.forEach((operand, i) => {
       if (!operand || !wants(i)) return;
       const part = parts?.[i];
@@ -78,12 +97,43 @@ export function gradient(loss: Tensor, parameters: readonly Tensor[]): Tensor[] 
   });
 }
 
+/**
+ * Gives the value to be read on the way back in place of one of the way forward: itself, or where a checkpoint was computed
+ * from it, one that is computed again from the checkpoints before. Nodes are recorded when they are first asked for, and run
+ * in that order: so each stretch is computed when the way back comes to it.
+ */
+function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tensor {
+  if (!Array.isArray(checkpoints)) {
+    const found = describeValue(checkpoints);
+    throw mismatch('ERR_ARGUMENT', 'gradient: checkpoints', 'an array of tensors', found);
+  }
+  checkpoints.forEach((each, i) => {
+    expectTensor(each, `gradient: checkpoints[${i}]`);
+  });
+  const known = new Map<Tensor, Tensor>(checkpoints.map((each) => [each, each]));
+  const before = new Set(inRecordedOrder(checkpoints));
+  const again = (value: Tensor): Tensor => {
+    const ready = known.get(value);
+    if (ready) return ready;
+    const node = before.has(value) ? sourceNode(value) : undefined;
+    if (!node) return value;
+    const operands = node.operands.map((operand) => operand && again(operand));
+    const clone = record(ruleOf(node.op), operands, node.attributes);
+    known.set(value, clone);
+    return clone;
+  };
+  return again;
+}
+
 /** The values, of nodes in recorded order, that depend on the parameters. */
 function dependents(nodes: readonly Tensor[], parameters: ReadonlySet<Key>): Set<Tensor> {
   const wanted = new Set<Tensor>();
   for (const value of nodes) {
-    const operands = sourceNode(value)?.operands ?? [];
-    const depends = operands.some((operand) => operand !== undefined && wanted.has(operand));
+    const node = sourceNode(value);
+    const constants = node && ruleOf(node.op).constants;
+    const depends = node?.operands.some(
+      (operand, i) => operand !== undefined && wanted.has(operand) && !constants?.includes(i),
+    );
     if (depends || parameters.has(keyOf(value))) wanted.add(value);
   }
   return wanted;

@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { type ErrorCode, HeddleError } from '../errors.js';
 import type { FileRange, NativeAddon, NativeForm, NativeState } from '../native.js';
 import type { Backend, BackendPlan, RunOptions } from './backend.js';
-import { encode } from './encode.js';
+import { encode, placeValues } from './encode.js';
 import { fuse } from './fuse.js';
 import type { RunProfile } from './profile.js';
 import type { Program } from './program.js';
@@ -74,12 +75,18 @@ export class NativeBackend implements Backend {
     capacities: readonly number[],
     states: readonly State[],
   ): Promise<BackendPlan> {
+    // Each of these takes milliseconds for a large model: what else waits for the event loop comes in between.
+    await setImmediate();
     const fused = fuse(program);
+    await setImmediate();
+    const arena = placeValues(fused, capacities);
+    await setImmediate();
+    const words = encode(fused, capacities, this.kernels, arena);
+    await setImmediate();
     const packed = packedStates(fused);
     await Promise.all(
       states.map((state, i) => this.load(state, packed.has(i) ? 'packed' : 'plain')),
     );
-    const words = encode(fused, capacities, this.kernels);
     const copies = states.map((state) => state.copyOn(this) as NativeState);
     const plan = typedNow(() => this.addon.createPlan(words, copies));
     const run = async (

@@ -47,9 +47,24 @@ export interface LoadOptions {
   onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
 }
 
+interface Entry {
+  readonly state: State;
+  role: ParameterRole;
+  readonly names: readonly string[];
+  readonly stored?: StoredAs | undefined;
+}
+
+/** A parameter and where a checkpoint has it. */
+export interface StoredParameter {
+  readonly state: State;
+  /** Of its tensor in a checkpoint; several where it is those tensors one after the other. */
+  readonly names: readonly string[];
+  readonly stored?: StoredAs | undefined;
+}
+
 /** The parameters of one model, by name: each is made once, however many layers use it. */
 export class Parameters {
-  private readonly states = new Map<string, { state: State; role: ParameterRole }>();
+  private readonly states = new Map<string, Entry>();
   private readonly buffers: State[] = [];
 
   constructor(private readonly source: ParameterSource) {}
@@ -68,7 +83,12 @@ export class Parameters {
     const key = stored ? `${name} from ${stored.offset}` : name;
     let entry = this.states.get(key);
     if (!entry) {
-      entry = { state: this.source.create(name, shape, role, init, stored), role };
+      entry = {
+        state: this.source.create(name, shape, role, init, stored),
+        role,
+        names: [name],
+        stored,
+      };
       this.states.set(key, entry);
     } else if (entry.role !== role) {
       entry.role = 'embedding'; // used in more than one way: keep it as it is stored
@@ -94,7 +114,7 @@ export class Parameters {
     if (!entry) {
       const state = this.source.stack?.(names, shape, init);
       if (!state) throw new HeddleError('ERR_NOT_FOUND', `${key}: there are no such tensors`);
-      entry = { state, role: 'linear' };
+      entry = { state, role: 'linear', names };
       this.states.set(key, entry);
     }
     return stateTensor(entry.state);
@@ -109,6 +129,11 @@ export class Parameters {
 
   *[Symbol.iterator](): IterableIterator<State> {
     for (const { state } of this.states.values()) yield state;
+  }
+
+  /** How a checkpoint has them. */
+  stored(): StoredParameter[] {
+    return [...this.states.values()];
   }
 
   /** Number of parameters. */

@@ -73,6 +73,8 @@ export interface OpRule<A extends Attributes = Attributes> {
    * Left out where there is none.
    */
   gradient?(call: GradientCall<A>): readonly (Tensor | undefined)[];
+  /** Operands through which the gradient does not go: what depends on them is in the gradients by the others. */
+  readonly constants?: readonly number[];
   /** Index of the operand, always a state, that the op writes; its result is that state, changed. */
   readonly writes?: number;
 }

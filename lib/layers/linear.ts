@@ -3,6 +3,7 @@ import type { ParameterRole } from '../graph/parameters.js';
 import { inLayer, type Tensor } from '../graph/tensor.js';
 import { linear } from '../ops/index.js';
 import { Layer } from './layer.js';
+import { LowRankUpdates } from './low_rank.js';
 import type { LayerOptions } from './scope.js';
 
 /** Which rows of a larger projection a checkpoint stores a layer as, such as the keys in one tensor for q, k and v. */
@@ -17,6 +18,7 @@ export interface ProjectionPart {
 export class Linear extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
+  private readonly updates: LowRankUpdates;
 
   /**
    * @param options.weight a weight shared with another layer, such as tied embeddings.
@@ -52,10 +54,13 @@ export class Linear extends Layer {
         ? this.scope.parameter('weight', [outputs, inputs], 'linear', init, conv1d)
         : parameter('weight', [inputs], 'linear'));
     this.bias = bias ? parameter('bias', [], 'vector') : undefined;
+    this.updates = new LowRankUpdates(this.scope, inputs, outputs, part);
   }
 
   forward(x: Tensor): Tensor {
     const { weight, bias, scope } = this;
-    return inLayer(scope.path, () => linear(x, weight, bias, { compute: scope.compute }));
+    return inLayer(scope.path, () =>
+      this.updates.addTo(linear(x, weight, bias, { compute: scope.compute }), x),
+    );
   }
 }

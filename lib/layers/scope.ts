@@ -6,6 +6,7 @@ import {
 } from '../graph/parameters.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Compute } from '../ops/index.js';
+import type { LowRankAdapter } from './low_rank.js';
 import { RandomSource } from './random_source.js';
 
 /** Options that every layer takes. */
@@ -19,11 +20,12 @@ export interface LayerOptions {
  * from a checkpoint finds them there, a fresh one makes random ones.
  */
 export class Scope {
-  /** @param compute how `Linear` layers below multiply. */
+  /** @param compute how `Linear` layers below multiply. @param adapters what changes them. */
   constructor(
     readonly parameters: Parameters,
     readonly path = '',
     readonly compute: Compute = 'float32',
+    readonly adapters: readonly LowRankAdapter[] = [],
   ) {}
 
   /** A scope of fresh random parameters; the same seed gives the same numbers. */
@@ -32,7 +34,7 @@ export class Scope {
   }
 
   at(name: string | number): Scope {
-    return new Scope(this.parameters, this.nameOf(String(name)), this.compute);
+    return new Scope(this.parameters, this.nameOf(String(name)), this.compute, this.adapters);
   }
 
   has(name: string): boolean {

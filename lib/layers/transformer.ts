@@ -12,7 +12,7 @@ import { Embedding } from './embedding.js';
 import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './norm.js';
-import { SinusoidalPositions } from './positional_encoding.js';
+import { type SinusoidalLayout, SinusoidalPositions } from './positional_encoding.js';
 import { type LayerOptions, Scope } from './scope.js';
 import { expectPacked, type PackedIds } from './sequence.js';
 
@@ -29,6 +29,8 @@ export interface TransformerOptions extends LayerOptions {
   epsilon?: number;
   /** Longest sequence. */
   maxLength?: number;
+  /** Of sines and cosines; default `interleaved`. */
+  positionLayout?: SinusoidalLayout;
   /** Fresh parameters are drawn from this seed. */
   seed?: number;
 }
@@ -44,6 +46,7 @@ const optionNames: readonly (keyof TransformerOptions)[] = [
   'normFirst',
   'epsilon',
   'maxLength',
+  'positionLayout',
   'seed',
   'scope',
 ];
@@ -74,7 +77,10 @@ export class Transformer extends Layer {
     const lastNorm = (name: string): LayerNorm | undefined =>
       normFirst ? new LayerNorm(dModel, { epsilon, scope: scope.at(name) }) : undefined;
     this.embedding = new Embedding(vocabSize, dModel, { scope: scope.at('embedding') });
-    this.positions = new SinusoidalPositions(maxLength, dModel, { scope });
+    this.positions = new SinusoidalPositions(maxLength, dModel, {
+      scope,
+      layout: sizes.positionLayout,
+    });
     this.encoder = encoderStack(numEncoderLayers, block, (i) => scope.at(`encoder.layers.${i}`));
     this.decoder = Array.from(
       { length: numDecoderLayers },

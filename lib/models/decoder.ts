@@ -6,7 +6,7 @@ import type { Embedding } from '../layers/embedding.js';
 import { Linear } from '../layers/linear.js';
 import type { Heads } from '../layers/query_key_value.js';
 import type { Scope } from '../layers/scope.js';
-import { activation, add, embedding, scale } from '../ops/index.js';
+import { activation, add, argmax, embedding, scale } from '../ops/index.js';
 import type { Rotary } from './decoder_config.js';
 import { Encoder, type EncoderBatch, type ExtraFeeds, type Head } from './encoder.js';
 import type { PackedBatch } from './encoder_inputs.js';
@@ -116,6 +116,11 @@ export class Decoder extends Encoder {
     );
     // All but the chosen rows have done their work, which is in the cache.
     return this.rowLogits(this.finish(embedding(hidden, chosen)), placed);
+  }
+
+  /** The best next id of each of those rows, and its logit: float32 [count, 2]. */
+  nextBest(batch: DecoderBatch, chosen: Tensor): Tensor {
+    return argmax(this.nextLogits(batch, chosen));
   }
 
   protected override finish(hidden: Tensor): Tensor {

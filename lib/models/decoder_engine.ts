@@ -13,17 +13,21 @@ export interface StepItem {
   readonly ids: readonly number[];
   /**
    * Default true: what follows the last id. False where nobody wants the logits, as after a part of a prompt; then they are
-   * empty. `all`: what follows each of the ids, [ids, vocabSize].
+   * empty. `all`: what follows each of the ids, [ids, vocabSize]. `best`: of what follows the last id only the highest, as [2]:
+   * its id, of equal ones the lowest, and its logit; where there are NaN, the id of one and NaN.
    */
-  readonly wantsLogits?: boolean | 'all';
+  readonly wantsLogits?: WantedLogits;
 }
+
+export type WantedLogits = boolean | 'all' | 'best';
 
 export interface DecoderEngine {
   readonly vocabSize: number;
   /** The most ids of one sequence. */
   readonly maxPositions: number;
   /**
-   * Computes all items. @returns for each the logits of what follows its last id, float32 [vocabSize], the caller's to change.
+   * Computes all items. @returns for each the logits of what follows its last id, float32 [vocabSize], the caller's to change,
+   * or what `wantsLogits` says.
    * A sequence's result does not depend on the others.
    * @throws ERR_INPUT for ids outside the vocabulary and sequences that are too long; ERR_MEMORY where the cache is full;
    * ERR_ARGUMENT for a sequence that is in another step, given twice or freed. Then nothing has changed.

@@ -107,7 +107,7 @@ export class PagedEngine implements DecoderEngine {
     try {
       const results = await this.graph.run(this.plans, rows, options);
       for (const row of rows) this.commit(row);
-      return split(results.logits, rows);
+      return split(results, rows);
     } catch (error) {
       for (const row of rows) this.undo(row);
       throw error;
@@ -193,7 +193,9 @@ export class PagedEngine implements DecoderEngine {
     }
     sequence.lastStep = this.steps;
     const first = sequence.cached;
-    const row: RowPlan = { sequence, ids, first, wanted, reused, added: [], copy: undefined };
+    const wantsBest = wantsLogits === 'best';
+    const what = { sequence, ids, first, wanted, wantsBest, reused };
+    const row: RowPlan = { ...what, added: [], copy: undefined };
     try {
       const last = sequence.pages.at(-1);
       const isPartial = sequence.cached < sequence.pages.length * pagePositions;
@@ -344,12 +346,27 @@ function checkSaved({ cached, ids, variant, rows }: SavedSequence, memory: KeyVa
   throw mismatch('ERR_INPUT', 'restore', 'what save gave, of the same model', wrong ?? `${cached}`);
 }
 
-function split({ data, shape }: NdArray, rows: readonly RowPlan[]): Float32Array[] {
+function split(
+  { logits, best }: Record<string, NdArray>,
+  rows: readonly RowPlan[],
+): Float32Array[] {
+  const { data, shape } = best ?? logits;
+  if (rows.length === 1) return [data];
   const width = shape[1];
   let at = 0;
-  return rows.map(({ wanted }) => {
+  return rows.map(({ wanted, wantsBest }) => {
     const first = at;
     at += wanted;
-    return data.slice(first * width, at * width);
+    const own = data.slice(first * width, at * width);
+    return wantsBest && logits ? bestOf(own) : own;
   });
+}
+
+/** The highest of a row's logits as [id, logit], as the op `argmax` has it. */
+export function bestOf(logits: Float32Array): Float32Array {
+  let best = 0;
+  for (let id = 0; id < logits.length && !Number.isNaN(logits[best]); id++) {
+    if (!(logits[id] <= logits[best])) best = id;
+  }
+  return Float32Array.of(best, logits[best]);
 }

@@ -113,6 +113,10 @@ const baseOfType: ReadonlyMap<string | undefined, string> = new Map(
   families.map((entry) => [entry.type, nameOf(entry, 'base')]),
 );
 
+/** Whether an architecture is the model alone, without a head. */
+export const isHeadless = (architecture: string): boolean =>
+  families.some((entry) => nameOf(entry, 'base') === architecture);
+
 /** The architecture a config.json names. Throws ERR_UNSUPPORTED with the list of those there are. */
 export function architectureOf(
   names: readonly string[],

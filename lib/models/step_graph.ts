@@ -18,6 +18,8 @@ export interface RowPlan {
   readonly first: number;
   /** Of so many of its last ids there are logits. */
   readonly wanted: number;
+  /** Only the highest of them is wanted. */
+  readonly wantsBest: boolean;
   /** Ids that were found in the cache, and so count as given before. */
   readonly reused: number;
   /** Pages that were taken for this step. */
@@ -64,7 +66,10 @@ export class StepGraph {
     };
   }
 
-  /** What follows the ids of which logits are wanted: [their number, vocabSize], in order. */
+  /**
+   * What follows the ids of which logits are wanted: `logits` [their number, vocabSize], in order, or, where all want the highest
+   * alone, `best` [their number, 2].
+   */
   async run(
     plans: PlanCache,
     items: readonly RowPlan[],
@@ -83,9 +88,11 @@ export class StepGraph {
       [wanted, feeds.last.length],
     ]);
     const copying = feeds.from.length > 0;
-    const key = copying ? 'step with copies' : 'step';
+    // Logits take long to copy and to look through where nobody wants to know them.
+    const result = items.every((item) => item.wantsBest || item.wanted === 0) ? 'best' : 'logits';
+    const key = copying ? `${result} with copies` : result;
     return this.inTurn(
-      () => plans.get(key, () => ({ logits: this.logits(copying) }), sizes),
+      () => plans.get(key, () => ({ [result]: this.next(result, copying) }), sizes),
       (plan) => plan.run(feeds, sizes, options),
     );
   }
@@ -113,7 +120,7 @@ export class StepGraph {
     return running;
   }
 
-  private logits(copying: boolean): Tensor {
+  private next(result: 'logits' | 'best', copying: boolean): Tensor {
     const { rows, count, parts } = this.dims;
     const { ids, positionIds, slots, segments, lengths, tableOffsets, tables } = this.inputs;
     const { partOffsets, last, from, to } = this.inputs;
@@ -130,7 +137,8 @@ export class StepGraph {
       pairOffsets: segments,
       cache: this.memory.forRun(where, slots, copying ? { from, to } : undefined),
     };
-    return this.decoder.nextLogits(batch, last);
+    const { decoder } = this;
+    return result === 'best' ? decoder.nextBest(batch, last) : decoder.nextLogits(batch, last);
   }
 
   private feeds(items: readonly RowPlan[]): Record<string, Int32Array> {

@@ -1,5 +1,5 @@
 import { HeddleError } from '../errors.js';
-import type { DecoderEngine, Sequence, StepItem } from './decoder_engine.js';
+import type { DecoderEngine, Sequence, StepItem, WantedLogits } from './decoder_engine.js';
 import type { PagedEngine } from './paged_engine.js';
 
 /** How much of prompts is computed in one run, in tokens. */
@@ -16,7 +16,7 @@ const defaultLimits: ChunkLimits = { alone: 512, beside: 192 };
 interface Task {
   readonly sequence: Sequence;
   ids: readonly number[];
-  readonly wantsLogits: boolean | 'all';
+  readonly wantsLogits: WantedLogits;
   /** Logits of the chunks that are computed. */
   readonly parts: Float32Array[];
   readonly request: Request;

@@ -1,7 +1,8 @@
 import { mismatch } from '../errors.js';
 import { checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, type ReferenceTensor, registerOp } from '../graph/rules.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, sourceNode, type Tensor } from '../graph/tensor.js';
+import { linearCrossEntropy } from './linear_cross_entropy.js';
 import { checkIndices, dims, expectFloat32, expectInt32, fixed, float32 } from './operands.js';
 
 type Smoothing = { smoothing: number };
@@ -73,10 +74,26 @@ const rule = registerOp<Smoothing>({
   ],
 });
 
+/** From so many classes on, logits are not kept: below, they are small beside what else a step keeps. */
+const manyClasses = 4096;
+
+/** What logits are the product of, where they need not exist whole. */
+function projectionOf(logits: Tensor) {
+  const node = sourceNode(logits);
+  if (node?.op !== 'linear' || Number(logits.shape[1]) < manyClasses) return undefined;
+  const [x, weight, bias, residual] = node.operands;
+  if (!x || weight?.dtype !== 'float32' || residual) return undefined;
+  const { activation, compute } = node.attributes;
+  return activation === 'none' && compute === 'float32' ? { x, weight, bias } : undefined;
+}
+
 /**
  * −Σ_i t_i·log softmax(logits)_i of each row, where the target t is 1 at the label, or with smoothing ε, (1 − ε) there and
  * ε / classes everywhere (Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4). logits: float32 [rows, classes];
  * labels: int32 [rows], a run-time input; one outside the classes is ERR_INPUT. @returns float32 [rows, 1].
+ *
+ * Of the logits of a `linear` to many classes, this is `linearCrossEntropy`: they are computed only if something else wants
+ * them, and the loss has no gradient by them.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -85,5 +102,11 @@ export function crossEntropy(
 ): Tensor {
   checkOptions('crossEntropy', options, ['smoothing']);
   const { smoothing = 0 } = options;
+  expectTensor(logits, 'crossEntropy: logits');
+  const projection = projectionOf(logits);
+  if (projection) {
+    const { x, weight, bias } = projection;
+    return linearCrossEntropy(x, weight, labels, { bias, smoothing });
+  }
   return record(rule, [logits, labels], { smoothing });
 }

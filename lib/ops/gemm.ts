@@ -2,10 +2,11 @@ import { mismatch } from '../errors.js';
 import { roundToBfloat16 } from '../graph/half_precision.js';
 import { checkChoice, checkOptions } from '../graph/options.js';
 import { bytesOf, registerOp } from '../graph/rules.js';
-import { expectTensor, record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, type Tensor, tensor } from '../graph/tensor.js';
 import { type Activation, activate, activations } from './activation.js';
 import { columnSums } from './column_sums.js';
 import { add } from './elementwise.js';
+import { embedding } from './embedding.js';
 import { dims, expectFloat32, fixed, float32, matrix, rowsFor } from './operands.js';
 import { quantizeBlocks, quantizeRows } from './quantize.js';
 
@@ -54,9 +55,9 @@ const linearRule = registerOp<LinearAttributes>({
   gradient({ operands: [x, weight], attributes, gradient, wants }) {
     // Activation and residual are only fused in after the graph was differentiated.
     if (attributes.activation !== 'none') return [];
-    if (!x || weight?.dtype !== 'float32') return [];
+    if (!x || !weight) return [];
     return [
-      wants(0) ? matmul(gradient, weight) : undefined,
+      wants(0) ? matmul(gradient, widened(weight)) : undefined,
       wants(1) ? matmul(gradient, x, { transposeA: true }) : undefined,
       wants(2) ? columnSums(gradient) : undefined,
       gradient,
@@ -64,11 +65,19 @@ const linearRule = registerOp<LinearAttributes>({
   },
 });
 
+/** A weight that is stored in half precision or as int8, as float32: all rows of a table. */
+function widened(weight: Tensor): Tensor {
+  if (weight.dtype === 'float32') return weight;
+  const rows = fixed(weight.shape[0] ?? 0, 'weight');
+  return embedding(weight, tensor(Int32Array.from({ length: rows }, (_, row) => row)));
+}
+
 /**
  * y = x·Wᵀ + bias. x: float32 [rows, in]; weight: [out, in], float32, float16, bfloat16, int8 or int4; bias: float32 [out].
  * A weight that is a state is packed once; one that is computed or given with the graph is multiplied as it is. With an
  * int8 weight, the rows of x are int8 too (`quantizeRows`), and sums are exact; with an int4 weight, they are int8 in blocks of
- * 32 (`quantizeBlocks`), and sums are exact within a block.
+ * 32 (`quantizeBlocks`), and sums are exact within a block. The gradient by x takes stored weights for what they stand for, and
+ * rounding of x for the identity: so frozen ones can be trained through (Hu et al. 2022, "LoRA").
  */
 export function linear(
   x: Tensor,

@@ -8,6 +8,7 @@ export {
   silu,
   tanh,
 } from './activation.js';
+export { argmax } from './argmax.js';
 export { attention, attentionWeights } from './attention.js';
 export type { AttentionBias, AttentionOptions } from './attention_scores.js';
 export { multiplyAdd, sumRows } from './ceiling.js';
@@ -27,6 +28,7 @@ export {
   pagePositions,
   readPages,
 } from './kv_pages.js';
+export { linearCrossEntropy } from './linear_cross_entropy.js';
 export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
 export { clipFactor, descend, moment, sumOfSquares } from './optimizer.js';

@@ -5,17 +5,18 @@ import { dims, expectFloat32, expectInt32, float32 } from './operands.js';
 
 const assignRule = registerOp<Record<string, never>>({
   name: 'assign',
-  operands: ['state', 'source'],
+  operands: ['state', 'source', 'guard?'],
   writes: 0,
-  infer([state, source]) {
+  infer([state, source, guard]) {
     const { shape } = float32(state, 'state');
     expectFloat32(source, 'source', shape);
+    expectFloat32(guard, 'guard', [1]);
     return { shape, dtype: 'float32' };
   },
-  reference([, source], _, { data }) {
-    if (source) data.set(source.data);
+  reference([, source, guard], _, { data }) {
+    if (source && Number.isFinite(guard?.data[0] ?? 0)) data.set(source.data);
   },
-  lower: () => ({ kernel: 'assign', operands: [1], ints: [], floats: [] }),
+  lower: () => ({ kernel: 'assign', operands: [1, 2], ints: [], floats: [] }),
   cost: ([, source], _, output) => ({ flops: 0, bytes: bytesOf(source) + bytesOf(output) }),
 });
 
@@ -57,10 +58,13 @@ export function checkState(state: Tensor, op: string): void {
   }
 }
 
-/** Overwrites a state, float32, with values of its shape. @returns the state as it is afterwards. */
-export function assign(state: Tensor, source: Tensor): Tensor {
+/**
+ * Overwrites a state, float32, with values of its shape. @param guard float32 [1]: where it is not finite when the plan
+ * runs, the state stays as it is. @returns the state as it is afterwards.
+ */
+export function assign(state: Tensor, source: Tensor, guard?: Tensor): Tensor {
   checkState(state, 'assign');
-  return record(assignRule, [state, source], {});
+  return record(assignRule, [state, source, guard], {});
 }
 
 /**

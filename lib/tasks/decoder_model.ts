@@ -7,7 +7,8 @@ import { StepScheduler } from '../models/step_scheduler.js';
 import { pagePositions } from '../ops/index.js';
 import type { ChatTemplates } from '../text/chat_templates.js';
 import { EncoderModel, type EncoderParts } from './model.js';
-import { idsOfPrompt, type Prompt } from './prompt.js';
+import { idsOfPrompt, type Prompt, type PromptReader } from './prompt.js';
+import { fingerprintOf, readCache, writeCache } from './saved_cache.js';
 import { type GeneratedToken, type Generation, TextGenerator } from './text_generator.js';
 
 /** The parts of a decoder that `load` puts together. */
@@ -26,9 +27,12 @@ export class DecoderModel extends EncoderModel {
   readonly steps: StepScheduler;
   readonly engine: PagedEngine;
   private readonly generator: TextGenerator;
+  private readonly chatTemplates: ChatTemplates | undefined;
+  private known: Promise<string> | undefined;
 
   constructor({ cache, chatTemplates, generation, ...parts }: DecoderModelParts) {
     super(parts);
+    this.chatTemplates = chatTemplates;
     this.engine = new PagedEngine(parts.encoder, parts.backend, cache);
     this.steps = new StepScheduler(this.engine);
     const { vocabSize, maxPositions: contextLength } = this.engine;
@@ -70,12 +74,50 @@ export class DecoderModel extends EncoderModel {
     options: PerplexityOptions = {},
   ): Promise<Perplexity> {
     return this.use(async () => {
-      const { vocabSize, maxPositions, pages } = this.engine;
-      const reader = { tokenizer: this.parts.tokenizer, chatTemplates: undefined, vocabSize };
+      const { maxPositions, pages } = this.engine;
+      const reader = { ...this.promptReader, chatTemplates: undefined };
       const ids = await idsOfPrompt('perplexity', text, reader, options.signal);
       const room = Math.min(maxPositions, pages.total * pagePositions);
       return perplexityOf(this.steps, ids, room, options);
     });
+  }
+
+  override async saveCache(
+    prompt: Prompt,
+    file: string,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<{ tokens: number }> {
+    return this.use(async () => {
+      const ids = await idsOfPrompt('saveCache', prompt, this.promptReader, signal);
+      const sequence = this.engine.begin([], ids.length);
+      try {
+        await this.steps.step([{ sequence, ids, wantsLogits: false }], { signal });
+        await writeCache(file, await this.engine.save(sequence), await this.fingerprint());
+        return { tokens: ids.length };
+      } finally {
+        this.steps.free(sequence);
+      }
+    });
+  }
+
+  override async loadCache(file: string): Promise<{ tokens: number }> {
+    return this.use(async () => {
+      const saved = await readCache(file, await this.fingerprint());
+      // Its pages stay what a text may begin with until their memory is wanted.
+      this.engine.free(await this.engine.restore(saved));
+      return { tokens: saved.cached };
+    });
+  }
+
+  private get promptReader(): PromptReader {
+    const { tokenizer } = this.parts;
+    return { tokenizer, chatTemplates: this.chatTemplates, vocabSize: this.engine.vocabSize };
+  }
+
+  private fingerprint(): Promise<string> {
+    const { config, parameters, backend } = this.parts;
+    this.known ??= fingerprintOf(config, parameters, backend);
+    return this.known;
   }
 
   protected override release(): void {

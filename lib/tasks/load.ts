@@ -10,7 +10,7 @@ import {
 import { hasStaticTable } from '../checkpoints/static_table.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { defaultBackend } from '../graph/default_backend.js';
-import { checkOptions } from '../graph/options.js';
+import { checkOptions, describeValue } from '../graph/options.js';
 import { Parameters } from '../graph/parameters.js';
 import { Scope } from '../layers/scope.js';
 import { Decoder } from '../models/decoder.js';
@@ -18,6 +18,7 @@ import { architectureOf } from '../models/registry.js';
 import type { Pooling } from '../ops/index.js';
 import { ChatTemplates } from '../text/chat_templates.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { AdaptedSource, openAdapter, withReplaced } from './adapter.js';
 import { DecoderModel } from './decoder_model.js';
 import type { EmbeddingDefaults } from './embed.js';
 import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
@@ -40,6 +41,7 @@ export async function load(source: string, options: LoadOptions = {}): Promise<M
     'localFilesOnly',
     'maxWaitMs',
     'cache',
+    'adapter',
     'signal',
     'onProgress',
   ]);
@@ -68,28 +70,35 @@ export async function loadEncoder(
   const description = await readSentenceTransformers(sourceFolder);
   const folder = description.transformerFolder;
   if (description.isStatic) {
+    refuseAdapter(options);
     return loadStatic(description, {}, await openTokenizer(folder), options);
   }
   const config = await readConfig(folder);
   const checkpoint = await openCheckpoint(folder);
   if (!config.architectures.length || config.modelType === 'model2vec') {
     if (hasStaticTable(checkpoint)) {
+      refuseAdapter(options);
       return loadStatic(description, config.fields, await openTokenizer(folder), options);
     }
   }
   const { name, architecture } = naming(config.file, () =>
     architectureOf(config.architectures, config.modelType),
   );
-  const weights = new CheckpointSource(checkpoint.tensors, {
-    prefix: architecture.prefix,
+  const { prefix } = architecture;
+  const adapters = await Promise.all(
+    [options.adapter ?? []].flat().map((adapter) => openAdapter(adapter, prefix)),
+  );
+  const weights = new CheckpointSource(withReplaced(checkpoint.tensors, adapters, prefix), {
+    prefix,
     dtype,
     where: folder,
   });
-  const parameters = new Parameters(weights);
+  const parameters = new Parameters(new AdaptedSource(weights, adapters));
   const compute = dtype === 'bfloat16' ? 'bfloat16' : 'float32';
-  const scope = new Scope(parameters, '', compute);
+  const scope = new Scope(parameters, '', compute, adapters);
   const encoder = naming(config.file, () => architecture.build(config, scope));
   weights.checkComplete();
+  for (const adapter of adapters) adapter.checkComplete(weights.unused);
   const backend = defaultBackend();
   try {
     const tokenizer = await openTokenizer(folder);
@@ -138,6 +147,12 @@ export async function loadEncoder(
     parameters.dispose();
     throw error;
   }
+}
+
+function refuseAdapter({ adapter }: LoadOptions): void {
+  if (adapter === undefined) return;
+  const expected = 'none for a table of token vectors, which has no projections';
+  throw mismatch('ERR_UNSUPPORTED', 'adapter', expected, describeValue(adapter));
 }
 
 /** What generation_config.json says, or where there is none config.json, which also has the end of texts where that has not. */

@@ -31,6 +31,11 @@ export interface LoadOptions {
   maxWaitMs?: number;
   /** The cache of a language model's keys and values. */
   cache?: CacheOptions;
+  /**
+   * The folder of a LoRA adapter, as Python's peft writes it, or several, whose changes are added up. The base's weights are shared
+   * with models over other adapters, or none.
+   */
+  adapter?: string | readonly string[];
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
 }

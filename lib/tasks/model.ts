@@ -70,6 +70,20 @@ export interface Model {
     text: string | { inputIds: readonly number[] },
     options?: PerplexityOptions,
   ): Promise<Perplexity>;
+  /**
+   * Reads a prompt and writes what is cached of it, keys and values, to a file that `loadCache` takes up in another process.
+   * @throws what `generate` throws; ERR_FILE.
+   */
+  saveCache(
+    prompt: Prompt,
+    file: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ tokens: number }>;
+  /**
+   * Takes up a cache: texts that begin as its prompt do not read that part again, in whole pages of 64 tokens, as long as the
+   * memory is not wanted for others. @throws ERR_INPUT for one of another model; ERR_FORMAT, ERR_NOT_FOUND, ERR_FILE, ERR_MEMORY.
+   */
+  loadCache(file: string): Promise<{ tokens: number }>;
   /** `embed` with the checkpoint's prompt for queries (`query`), or with none where it has none. */
   encodeQuery<P extends Precision = 'float32'>(
     texts: string | readonly string[],
@@ -196,6 +210,18 @@ export class EncoderModel implements Model {
   }
 
   async perplexity(_text: unknown, _options?: unknown): Promise<Perplexity> {
+    throw this.writesNoText();
+  }
+
+  async saveCache(
+    _prompt: unknown,
+    _file: unknown,
+    _options?: unknown,
+  ): Promise<{ tokens: number }> {
+    throw this.writesNoText();
+  }
+
+  async loadCache(_file: unknown): Promise<{ tokens: number }> {
     throw this.writesNoText();
   }
 

@@ -199,6 +199,18 @@ class CallableModel implements Model {
     return this.core.perplexity(text, options);
   }
 
+  saveCache(
+    prompt: Prompt,
+    file: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ tokens: number }> {
+    return this.core.saveCache(prompt, file, options);
+  }
+
+  loadCache(file: string): Promise<{ tokens: number }> {
+    return this.core.loadCache(file);
+  }
+
   rerank(query: string, documents: readonly string[], options?: RerankOptions): Promise<Ranked[]> {
     return this.core.rerank(query, documents, options);
   }

@@ -46,6 +46,7 @@ const optionNames = [
   'cache_dir',
   'local_files_only',
   'maxWaitMs',
+  'adapter',
   'signal',
   'progress_callback',
   'config',
@@ -76,7 +77,7 @@ export function loadOptionsOf(
     const expected = "the checkpoint's own config.json";
     throw mismatch('ERR_UNSUPPORTED', `${where}: config`, expected, describeValue(options.config));
   }
-  const { progress_callback: report, dtype, revision, maxWaitMs, signal } = options;
+  const { progress_callback: report, dtype, revision, maxWaitMs, adapter, signal } = options;
   const cacheDir = options.cache_dir ?? env.cacheDir;
   return {
     ...(cacheDir ? { cacheDir } : {}),
@@ -84,6 +85,7 @@ export function loadOptionsOf(
     ...(dtype ? { dtype: dtypeOf(dtype) } : {}),
     ...(revision === undefined ? {} : { revision }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+    ...(adapter === undefined ? {} : { adapter }),
     ...(signal ? { signal } : {}),
     ...(report ? { onProgress: reportingEvents(source, report) } : {}),
     ...(env.remoteHost == null ? {} : { endpoint: env.remoteHost }),

@@ -10,6 +10,9 @@ for (let byte = 0; byte < 256; byte++) {
   characters.push(String.fromCharCode(printable ? byte : next++));
 }
 
+/** By byte. */
+export const byteCharacters: readonly string[] = characters;
+
 const bytes = new Map(characters.map((character, byte) => [character, byte]));
 
 /** The byte that a character stands for; undefined for other characters. */

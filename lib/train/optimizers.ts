@@ -1,7 +1,7 @@
 import { checkFloat, checkOptions } from '../graph/options.js';
 import type { State } from '../graph/state.js';
 import { stateTensor, type Tensor } from '../graph/tensor.js';
-import { assign, descend, moment } from '../ops/index.js';
+import { descend, moment } from '../ops/index.js';
 
 /** One parameter's part in a step. */
 export interface Update {
@@ -12,9 +12,13 @@ export interface Update {
   readonly factor: Tensor | undefined;
   /** What `rates` gives, float32 [3], a run-time input. */
   readonly rates: Tensor;
+  /** What `factors` gives, float32 [numbers] each, run-time inputs. */
+  readonly factors: Readonly<Record<string, Tensor>>;
   readonly weightDecay: number;
-  /** A state of the parameter's shape, zeros at first, which the optimiser keeps under this name. */
-  state(name: string): State;
+  /** A state, by default of the parameter's shape, zeros at first, which the optimiser keeps under this name. */
+  state(name: string, shape?: readonly number[]): State;
+  /** `assign`, but for a step whose loss or gradients are not finite, which writes nothing. */
+  write(target: Tensor, value: Tensor): Tensor;
 }
 
 /** How parameters follow their gradients: a few nodes for each, which end in writes of states. */
@@ -23,13 +27,15 @@ export interface Optimizer {
   readonly weightDecay: number;
   /** Learning rate, and the factors of first and second moments, of a step counted from 1. */
   rates(learningRate: number, step: number): [number, number, number];
-  /** Records the writes. */
+  /** Further numbers that depend on the step; the same names, and as many numbers, for every step. */
+  factors?(learningRate: number, step: number): Record<string, readonly number[]>;
+  /** Records the writes, that of the parameter last. */
   update(of: Update): Tensor[];
 }
 
 /** Writes a running mean of gradients, or of their squares. @returns the mean afterwards, and the write. */
 function running(
-  { gradient, factor, state }: Update,
+  { gradient, factor, state, write }: Update,
   name: string,
   keep: number,
   take: number,
@@ -37,7 +43,7 @@ function running(
 ): { mean: Tensor; write: Tensor } {
   const before = stateTensor(state(name));
   const mean = moment(before, gradient, { keep, take, order, factor });
-  return { mean, write: assign(before, mean) };
+  return { mean, write: write(before, mean) };
 }
 
 export interface SgdOptions {
@@ -62,10 +68,10 @@ export function sgd(options: SgdOptions = {}): Optimizer {
         take: 1,
         factor: of.factor,
       });
-      if (momentum === 0) return [assign(parameter, descend(parameter, decayed, rates))];
+      if (momentum === 0) return [of.write(parameter, descend(parameter, decayed, rates))];
       const whole = { ...of, gradient: decayed, factor: undefined };
       const { mean, write } = running(whole, 'momentum', momentum, 1);
-      return [write, assign(parameter, descend(parameter, mean, rates))];
+      return [write, of.write(parameter, descend(parameter, mean, rates))];
     },
   };
 }
@@ -104,7 +110,7 @@ function adaptive(name: string, options: AdamOptions, isDecoupled: boolean): Opt
         epsilon,
         weightDecay: isDecoupled ? of.weightDecay : 0,
       });
-      return [mean.write, squares.write, assign(parameter, next)];
+      return [mean.write, squares.write, of.write(parameter, next)];
     },
   };
 }
@@ -138,7 +144,7 @@ export function lion(options: LionOptions = {}): Optimizer {
         sign: true,
         weightDecay: of.weightDecay,
       });
-      return [write, assign(parameter, next)];
+      return [write, of.write(parameter, next)];
     },
   };
 }

@@ -6,7 +6,7 @@ import { type CompiledGraph, compile, type Feeds } from '../graph/run.js';
 import type { SymbolicDim } from '../graph/shape.js';
 import { State } from '../graph/state.js';
 import { input, stateTensor, type Tensor } from '../graph/tensor.js';
-import { add, clipFactor, sumOfSquares } from '../ops/index.js';
+import { add, assign, clipFactor, moment, scale, sumOfSquares } from '../ops/index.js';
 import type { Optimizer } from './optimizers.js';
 
 /** Parameters that are trained alike. */
@@ -25,9 +25,23 @@ export interface TrainingStepOptions {
   optimizer: Optimizer;
   /** The most that the gradients' common norm may be; left out: any. */
   clipNorm?: number;
+  /**
+   * How much a step keeps of the parameters' exponential moving average, which is another state of each, `average`, and begins
+   * as zeros: see `MovingAverage`. Left out: there is none.
+   */
+  average?: number;
+  /** Values that are kept for the gradient, the others being computed again; see `gradient`. Left out: all are kept. */
+  checkpoints?: readonly Tensor[];
   /** The most each symbolic dimension of the loss may be. */
   capacities?: ReadonlyMap<SymbolicDim, number>;
   backend?: Backend;
+}
+
+/** What one run of the loss is given. */
+export interface MicroBatch {
+  feeds: Feeds;
+  /** Actual sizes of the loss's symbolic dimensions. */
+  sizes?: ReadonlyMap<SymbolicDim, number> | undefined;
 }
 
 export interface StepResult {
@@ -37,18 +51,23 @@ export interface StepResult {
   gradNorm: number;
 }
 
+/** Which of the graphs a run is of: a whole step, or the parts of one whose gradients are summed over runs. */
+type Part = 'step' | 'first' | 'next' | 'last';
+
 /**
  * One step of training as one graph: the loss, its gradients, clipping by their global norm, the optimiser's writes. Each
- * step is one run of its plan, and so one native call. A run that fails leaves parameters and optimiser as they were.
+ * step is one run of its plan, and so one native call. A run that fails leaves parameters and optimiser as they were; so does
+ * one whose loss or gradients are not finite, since nothing is written then.
  */
 export class TrainingStep {
-  private constructor(
-    private readonly graph: CompiledGraph,
-    private readonly optimizer: Optimizer,
-    private readonly factors: readonly number[],
-    /** What the optimiser keeps, by the parameter's name and its own. */
-    readonly states: readonly State[],
-  ) {}
+  private readonly graphs = new Map<Part, Promise<CompiledGraph>>();
+  private readonly kept = new Map<string, State>();
+  private sums: readonly State[] | undefined;
+  private readonly members: readonly Member[];
+
+  private constructor(private readonly options: TrainingStepOptions) {
+    this.members = membersOf(options.groups);
+  }
 
   /** Throws what `gradient` and `compile` throw; ERR_ARGUMENT for a parameter that stands in two groups. */
   static async create(options: TrainingStepOptions): Promise<TrainingStep> {
@@ -57,49 +76,48 @@ export class TrainingStep {
       'groups',
       'optimizer',
       'clipNorm',
+      'average',
+      'checkpoints',
       'capacities',
       'backend',
     ]);
-    const { loss, groups, optimizer, clipNorm, capacities, backend } = options;
+    const { clipNorm, average } = options;
     if (clipNorm !== undefined) checkFloat('TrainingStep: clipNorm', clipNorm, 0);
-    const members = membersOf(groups);
-    const parameters = members.map(({ state }) => stateTensor(state));
-    const gradients = gradient(loss, parameters);
-    const squares = gradients.map(sumOfSquares).reduce(add);
-    const factor = clipNorm === undefined ? undefined : clipFactor(squares, clipNorm);
-    const rates = groups.map((_, i) => input(`rates of group ${i}`, [3], 'float32'));
-    const states: State[] = [];
-    const effects = members.flatMap(({ state: parameter, group }, i) =>
-      optimizer.update({
-        parameter: parameters[i] as Tensor,
-        gradient: gradients[i] as Tensor,
-        factor,
-        rates: rates[group] as Tensor,
-        weightDecay: groups[group]?.weightDecay ?? optimizer.weightDecay,
-        state(name) {
-          const { name: of, shape } = parameter;
-          const state = new State(`${of} ${name}`, shape, 'float32', { kind: 'zeros' });
-          states.push(state);
-          return state;
-        },
-      }),
-    );
-    const graph = await compile({ loss, squares }, capacities, {
-      effects,
-      ...(backend ? { backend } : {}),
-    });
-    const factors = groups.map(({ rate = 1 }) => rate);
-    return new TrainingStep(graph, optimizer, factors, states);
+    if (average !== undefined && !(average >= 0 && average < 1)) {
+      const expected = 'a number from 0 to below 1';
+      throw mismatch('ERR_ARGUMENT', 'TrainingStep: average', expected, describeValue(average));
+    }
+    const step = new TrainingStep(options);
+    await step.graph('step');
+    return step;
+  }
+
+  /** What the optimiser keeps, by the parameter's name and its own; averages among them. */
+  get states(): readonly State[] {
+    return [...this.kept.values()];
   }
 
   /**
    * @param step counted from 1, which Adam's corrections of its moments depend on.
    * @param feeds the inputs of the loss. @param sizes actual sizes of its symbolic dimensions.
+   * @throws ERR_DIVERGED, naming step and parameter, where loss or gradients are not finite.
    */
   async run(
-    { learningRate, step }: { learningRate: number; step: number },
+    at: { learningRate: number; step: number },
     feeds: Feeds = {},
     sizes?: ReadonlyMap<SymbolicDim, number>,
+    options?: RunOptions,
+  ): Promise<StepResult> {
+    return this.runParts(at, [{ feeds, sizes }], options);
+  }
+
+  /**
+   * One step whose loss is the sum of those of several batches, each of which is a run: gradients are added up between. The
+   * update is that of the one large batch.
+   */
+  async runParts(
+    { learningRate, step }: { learningRate: number; step: number },
+    batches: readonly MicroBatch[],
     options?: RunOptions,
   ): Promise<StepResult> {
     checkFloat('TrainingStep: learningRate', learningRate, 0);
@@ -107,20 +125,164 @@ export class TrainingStep {
       const expected = 'a whole number from 1';
       throw mismatch('ERR_ARGUMENT', 'TrainingStep: step', expected, describeValue(step));
     }
-    const rates = Object.fromEntries(
-      this.factors.map((factor, i) => {
-        const numbers = this.optimizer.rates(learningRate * factor, step);
-        return [`rates of group ${i}`, Float32Array.from(numbers)];
-      }),
-    );
-    const { loss, squares } = await this.graph.run({ ...feeds, ...rates }, sizes, options);
-    return { loss: numberIn(loss), gradNorm: Math.sqrt(numberIn(squares)) };
+    if (batches.length === 0) {
+      throw mismatch('ERR_ARGUMENT', 'TrainingStep: batches', 'at least one', 'none');
+    }
+    const rates = this.ratesAt(learningRate, step);
+    let loss = 0;
+    let gradNorm = Number.NaN;
+    for (const [i, { feeds, sizes }] of batches.entries()) {
+      const part = partOf(i, batches.length);
+      const graph = await this.graph(part);
+      const isWriting = part === 'step' || part === 'last';
+      const all = isWriting ? { ...feeds, ...rates } : feeds;
+      const results = await graph.run(all, sizes, options);
+      loss += numberIn(results.loss);
+      if (isWriting) gradNorm = Math.sqrt(numberIn(results.squares));
+    }
+    if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return { loss, gradNorm };
+    throw await this.diverged(step, loss, batches);
   }
 
-  /** Gives the plan and the optimiser's states back, not the parameters. */
+  private ratesAt(learningRate: number, step: number): Feeds {
+    const { groups, optimizer } = this.options;
+    const feeds: Record<string, Float32Array> = {};
+    groups.forEach(({ rate = 1 }, i) => {
+      const numbers = optimizer.rates(learningRate * rate, step);
+      feeds[`rates of group ${i}`] = Float32Array.from(numbers);
+      const factors = optimizer.factors?.(learningRate * rate, step) ?? {};
+      for (const [name, values] of Object.entries(factors)) {
+        feeds[`${name} of group ${i}`] = Float32Array.from(values);
+      }
+    });
+    return feeds;
+  }
+
+  private graph(part: Part): Promise<CompiledGraph> {
+    let graph = this.graphs.get(part);
+    if (!graph) {
+      graph = this.build(part);
+      this.graphs.set(part, graph);
+    }
+    return graph;
+  }
+
+  private build(part: Part): Promise<CompiledGraph> {
+    const { loss, checkpoints } = this.options;
+    const parameters = this.members.map(({ state }) => stateTensor(state));
+    const gradients = gradient(loss, parameters, { checkpoints });
+    if (part === 'step') return this.updating(parameters, gradients);
+    this.sums ??= this.members.map(
+      ({ state: { name, shape } }) =>
+        new State(`${name} sum of gradients`, shape, 'float32', { kind: 'zeros' }),
+    );
+    const sums = this.sums.map(stateTensor);
+    const added = (i: number): Tensor => add(sums[i] as Tensor, gradients[i] as Tensor);
+    if (part === 'last')
+      return this.updating(
+        parameters,
+        gradients.map((_, i) => added(i)),
+      );
+    const effects = sums.map((sum, i) =>
+      assign(sum, part === 'first' ? (gradients[i] as Tensor) : added(i)),
+    );
+    return this.compiled({ loss }, effects);
+  }
+
+  private updating(
+    parameters: readonly Tensor[],
+    gradients: readonly Tensor[],
+  ): Promise<CompiledGraph> {
+    const { loss, groups, optimizer, clipNorm, average } = this.options;
+    const squares = gradients.map(sumOfSquares).reduce(add);
+    const factor = clipNorm === undefined ? undefined : clipFactor(squares, clipNorm);
+    // Not finite where either of the two is not: 0 times infinity is no number.
+    const guard = add(squares, scale(sumOfSquares(loss), 0));
+    const rates = groups.map((_, i) => input(`rates of group ${i}`, [3], 'float32'));
+    const factors = groups.map((_, i) =>
+      Object.fromEntries(
+        Object.entries(optimizer.factors?.(0, 1) ?? {}).map(([name, { length }]) => [
+          name,
+          input(`${name} of group ${i}`, [length], 'float32'),
+        ]),
+      ),
+    );
+    const effects = this.members.flatMap(({ state, group }, i) => {
+      const parameter = parameters[i] as Tensor;
+      const writes = optimizer.update({
+        parameter,
+        gradient: gradients[i] as Tensor,
+        factor,
+        rates: rates[group] as Tensor,
+        factors: factors[group] ?? {},
+        weightDecay: groups[group]?.weightDecay ?? optimizer.weightDecay,
+        state: (name, shape = state.shape) => this.keep(state, name, shape),
+        write: (target, value) => assign(target, value, guard),
+      });
+      if (average === undefined) return writes;
+      const mean = stateTensor(this.keep(state, 'average', state.shape));
+      const after = writes.at(-1) as Tensor;
+      const next = moment(mean, after, { keep: average, take: 1 - average });
+      return [...writes, assign(mean, next, guard)];
+    });
+    return this.compiled({ loss, squares }, effects);
+  }
+
+  /** A state that outlives steps, the same for every graph that asks for it. */
+  private keep(parameter: State, name: string, shape: readonly number[]): State {
+    const key = `${parameter.name} ${name}`;
+    let state = this.kept.get(key);
+    if (!state) {
+      state = new State(key, shape, 'float32', { kind: 'zeros' });
+      this.kept.set(key, state);
+    }
+    return state;
+  }
+
+  private compiled(
+    outputs: Readonly<Record<string, Tensor>>,
+    effects: readonly Tensor[],
+  ): Promise<CompiledGraph> {
+    const { capacities, backend } = this.options;
+    return compile(outputs, capacities, { effects, ...(backend ? { backend } : {}) });
+  }
+
+  /** Looks for what was not finite, by running the gradients again without a write. */
+  private async diverged(
+    step: number,
+    loss: number,
+    batches: readonly MicroBatch[],
+  ): Promise<HeddleError> {
+    const where = `step ${step}`;
+    const parameters = this.members.map(({ state }) => stateTensor(state));
+    const norms = gradient(this.options.loss, parameters).map(sumOfSquares);
+    const graph = await this.compiled(Object.fromEntries(norms.map((norm, i) => [i, norm])), []);
+    let name: string | undefined;
+    try {
+      for (const { feeds, sizes } of batches) {
+        const results = await graph.run(feeds, sizes);
+        const at = norms.findIndex((_, i) => !Number.isFinite(numberIn(results[i])));
+        name ??= this.members[at]?.state.name;
+      }
+    } finally {
+      graph.dispose();
+    }
+    const of = name === undefined ? '' : `; the gradient of ${name} is not finite`;
+    const message =
+      `${where}: expected a finite loss and gradients, found a loss of ${loss}${of}; ` +
+      'nothing was written; a lower learning rate, more warm-up or a lower clipNorm may help';
+    return new HeddleError('ERR_DIVERGED', message, { where: name ? `${where}: ${name}` : where });
+  }
+
+  /** Gives the plans and the optimiser's states back, not the parameters. */
   dispose(): void {
-    this.graph.dispose();
-    for (const state of this.states) state.dispose();
+    for (const graph of this.graphs.values()) {
+      graph.then(
+        (compiled) => compiled.dispose(),
+        () => undefined,
+      );
+    }
+    for (const state of [...this.states, ...(this.sums ?? [])]) state.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -128,10 +290,22 @@ export class TrainingStep {
   }
 }
 
+function partOf(i: number, count: number): Part {
+  if (count === 1) return 'step';
+  if (i === 0) return 'first';
+  return i === count - 1 ? 'last' : 'next';
+}
+
 const numberIn = (result: { data: Float32Array } | undefined): number =>
   result?.data[0] ?? Number.NaN;
 
-function membersOf(groups: readonly ParameterGroup[]): { state: State; group: number }[] {
+interface Member {
+  readonly state: State;
+  /** Number of its group. */
+  readonly group: number;
+}
+
+function membersOf(groups: readonly ParameterGroup[]): Member[] {
   const members = groups.flatMap(({ parameters }, group) =>
     [...parameters].map((state) => ({ state, group })),
   );

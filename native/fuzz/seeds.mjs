@@ -114,7 +114,7 @@ plan('states', 1, [4], [2, 3], ({ value, node }) => {
   const at = value(input, 1, [1], 'int32');
   const doubled = value(arena, 0, [6, 4]);
   node('scale', [0], doubled, [], [2, 0]);
-  node('assign', [doubled], 0);
+  node('assign', [doubled, -1], 0);
   node('append', [x, at], 0);
 });
 plan('matmul', 0, [3], [3], ({ value, node }) => {

@@ -4,6 +4,8 @@
 
 namespace heddle::HEDDLE_ISA {
 
+constexpr int kExpVectors = 2;
+
 // Asks for the queries and the first keys of the next head.
 static void prefetchHead(const AttentionProblem& p, const QueryTile& tile, int64_t keyHead) {
   const int64_t stride = p.heads * p.headSize;
@@ -11,6 +13,17 @@ static void prefetchHead(const AttentionProblem& p, const QueryTile& tile, int64
   prefetchRows(p.queries + firstRow * stride + keyHead * p.group * p.headSize, stride, tile.queries,
                p.group * p.headSize);
   prefetchBlock(p, tile.segment, 0, keyHead);
+}
+
+template <int Vectors>
+HEDDLE_INLINE void weighVectors(float* scores, F32 offset, F32* total) {
+  F32 x[Vectors];
+  HEDDLE_EACH(v, Vectors) x[v] = sub(load(scores + v * kLanes), offset);
+  expNonPositive(x);
+  HEDDLE_EACH(v, Vectors) {
+    store(scores + v * kLanes, x[v]);
+    *total = add(*total, x[v]);
+  }
 }
 
 // Turns scores into weights e^(score − maximum), row by row, and adds them to the sums; rescale[r]
@@ -36,11 +49,12 @@ static void weighRows(const VisibleColumns& columns, int64_t count, float* score
   for (int64_t r = 0; r < count; r++) {
     const F32 offset = broadcast(shift[r]);
     F32 total = zero();
-    for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
-      float* at = scores + r * kKeyBlock + j;
-      const F32 weight = expNonPositive(sub(load(at), offset));
-      store(at, weight);
-      total = add(total, weight);
+    int64_t j = columns.begin;
+    for (; j + kExpVectors * kLanes <= columns.end; j += kExpVectors * kLanes) {
+      weighVectors<kExpVectors>(scores + r * kKeyBlock + j, offset, &total);
+    }
+    for (; j < columns.end; j += kLanes) {
+      weighVectors<1>(scores + r * kKeyBlock + j, offset, &total);
     }
     float* sum = sums + r * kLanes;
     store(sum, fma(load(sum), broadcast(rescale[r]), total));

@@ -10,7 +10,7 @@
 
 namespace heddle::HEDDLE_ISA {
 
-constexpr int64_t kQueryTile = 96;  // rows; a key block is packed once for all of them
+constexpr int64_t kQueryTile = 192;  // rows; a key block is packed once for all of them
 constexpr int32_t kLowestPosition = INT32_MIN;
 constexpr int32_t kHighestPosition = INT32_MAX;
 

@@ -32,22 +32,34 @@ static Linear readLinear(const Call& call) {
           call.ints[1] != 0};
 }
 
-// Where a task works: its own part of the scratch.
+// Up to so many rows are rounded to bfloat16 once by each thread, more anew by each task: with few
+// rows that would take as long as a good part of the product.
+constexpr int64_t kRoundedRows = 16;
+
+static bool roundsOnce(const Linear& linear) {
+#ifdef HEDDLE_BF16_DOT
+  if (linear.weight->dtype == DType::kBFloat16) return false;
+#endif
+  return linear.roundInputs && linear.rows <= kRoundedRows;
+}
+
+// Where a thread works: its own part of the scratch.
 struct LinearScratch {
-  float* rows;   // [task rows][block depth], x rounded to bfloat16
+  float* rows;   // x rounded to bfloat16: [task rows][block depth], or all of it
   float* panel;  // [block depth][kPanel], a panel widened to float32
 };
 
-static int64_t scratchRowBytes(int64_t rows, const DepthBlocks& blocks) {
-  const int64_t bytes = smaller(rows, kChunkRows) * blocks.size * 4;
+static int64_t scratchRowBytes(const Linear& linear, const DepthBlocks& blocks) {
+  if (!linear.roundInputs) return 0;
+  const int64_t depth = roundsOnce(linear) ? linear.k : blocks.size;
+  const int64_t bytes = smaller(linear.rows, kChunkRows) * depth * 4;
   return divideUp(bytes, kAlignment) * static_cast<int64_t>(kAlignment);
 }
 
 static size_t linearScratch(const Call& call) {
   const Linear linear = readLinear(call);
   const DepthBlocks blocks = cutDepth(linear.k);
-  int64_t bytes = 0;
-  if (linear.roundInputs) bytes += scratchRowBytes(linear.rows, blocks);
+  int64_t bytes = scratchRowBytes(linear, blocks);
   if (linear.weight->dtype != DType::kFloat32) bytes += blocks.size * kPanel * 4;
   return static_cast<size_t>(bytes);
 }
@@ -182,12 +194,16 @@ static void runBlock(const Linear& linear, const Task& task, int64_t start, int6
 }
 
 static void linear(const Call& call, int, int threads, Scratch scratch) {
-  const Linear linear = readLinear(call);
+  Linear linear = readLinear(call);
   const Tasks tasks = cutTasks(linear.rows, linear.n, threads);
   const DepthBlocks blocks = cutDepth(linear.k);
-  const int64_t rowBytes = linear.roundInputs ? scratchRowBytes(linear.rows, blocks) : 0;
   float* const memory = static_cast<float*>(scratch.data);
-  const LinearScratch own = {memory, memory + rowBytes / 4};
+  const LinearScratch own = {memory, memory + scratchRowBytes(linear, blocks) / 4};
+  if (roundsOnce(linear)) {
+    roundRows(linear.x, linear.k, linear.rows, linear.k, own.rows, linear.k);
+    linear.x = own.rows;
+    linear.roundInputs = false;
+  }
 
   for (int64_t number; (number = claim(call.work)) < countTasks(tasks);) {
     if (isCancelled(call)) return;

@@ -15,6 +15,8 @@ static void copyFloats(const Call& call, const float* from, float* to, int64_t c
 }
 
 static void assign(const Call& call, int, int, Scratch) {
+  const float* guard = static_cast<const float*>(call.inputs[1].data);
+  if (guard && !__builtin_isfinite(*guard)) return;
   copyFloats(call, static_cast<const float*>(call.inputs[0].data),
              static_cast<float*>(call.outputs[0].data), countElements(call.inputs[0]));
 }

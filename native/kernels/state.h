@@ -1,6 +1,6 @@
 // The only kernels that write a State.
 //
-//   assign  state = source, of the same size
+//   assign  state = source, of the same size, unless a guard, f32[1], is there and not finite
 //   append  state[at + r] = source[r]; source f32[R,C], at i32[1], state f32[capacity,C];
 //           0 ≤ at ≤ capacity − R is known
 #pragma once

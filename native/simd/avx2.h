@@ -54,9 +54,8 @@ HEDDLE_INLINE F32 scaleByPowerOfTwo(F32 x, F32 n) {
   return mul(mul(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
 }
 
-HEDDLE_INLINE F32 scaleInRange(F32 x, F32 n) {
-  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return mul(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+HEDDLE_INLINE F32 powerOfTwo(F32 shifted) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23));
 }
 
 HEDDLE_INLINE Mask less(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }

@@ -53,7 +53,9 @@ HEDDLE_INLINE F32 roundEven(F32 x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 HEDDLE_INLINE F32 scaleByPowerOfTwo(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
-HEDDLE_INLINE F32 scaleInRange(F32 x, F32 n) { return _mm512_scalef_ps(x, n); }
+HEDDLE_INLINE F32 powerOfTwo(F32 shifted) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(shifted), 23));
+}
 
 HEDDLE_INLINE Mask less(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 HEDDLE_INLINE Mask lessEqual(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }

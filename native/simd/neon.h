@@ -66,9 +66,8 @@ HEDDLE_INLINE F32 scaleByPowerOfTwo(F32 x, F32 n) {
   return mul(mul(x, vreinterpretq_f32_s32(first)), vreinterpretq_f32_s32(second));
 }
 
-HEDDLE_INLINE F32 scaleInRange(F32 x, F32 n) {
-  const int32x4_t exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
-  return mul(x, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)));
+HEDDLE_INLINE F32 powerOfTwo(F32 shifted) {
+  return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23));
 }
 
 // Halves, then neighbours.

@@ -60,9 +60,7 @@ HEDDLE_INLINE F32 scaleByPowerOfTwo(F32 x, F32 n) {
   return x * first * second;
 }
 
-HEDDLE_INLINE F32 scaleInRange(F32 x, F32 n) {
-  return x * fromBits(static_cast<uint32_t>(static_cast<int>(n) + 127) << 23);
-}
+HEDDLE_INLINE F32 powerOfTwo(F32 shifted) { return fromBits(bitsOf(shifted) << 23); }
 
 HEDDLE_INLINE Mask less(F32 a, F32 b) { return a < b; }
 HEDDLE_INLINE Mask lessEqual(F32 a, F32 b) { return a <= b; }

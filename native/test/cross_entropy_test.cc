@@ -95,5 +95,56 @@ TEST_P(CrossEntropyTest, NaNSpoilsItsRowOnly) {
   for (size_t r = 0; r < 3; r++) EXPECT_EQ(std::isnan(losses[r]), r == 1) << r;
 }
 
+// One block of classes after another, the last of another size.
+TEST_P(CrossEntropyTest, IsTheSameByBlocksOfClasses) {
+  for (int64_t block : {1, 7, 32, 100}) {
+    const Problem problem(5, 67, 0.1, 9.0f);
+    std::vector<double> losses, gradients;
+    problem.solve(&losses, &gradients);
+    const int64_t rows = problem.rows, classes = problem.classes;
+    const Operand weight = Operand::f32({classes, 1}, normal(classes, 3));
+    const Operand labels = Operand::i32({rows}, problem.labels);
+    const auto columns = [&](const std::vector<float>& all, int64_t first, int64_t count) {
+      std::vector<float> part;
+      for (int64_t r = 0; r < rows; r++) {
+        const auto begin = all.begin() + r * classes + first;
+        part.insert(part.end(), begin, begin + count);
+      }
+      return Operand::f32({rows, count}, part);
+    };
+    std::vector<float> parts;
+    for (int64_t first = 0; first < classes; first += block) {
+      const int64_t count = std::min(block, classes - first);
+      const Operand before = parts.empty() ? Operand() : Operand::f32({rows, 4}, parts);
+      parts =
+          run(table(), {"crossEntropyPart",
+                        {columns(problem.logits, first, count), labels, weight, Operand(), before},
+                        {Operand::output({rows, 4})},
+                        {first},
+                        {}});
+    }
+    const Operand all = Operand::f32({rows, 4}, parts);
+    const std::vector<float> loss = run(
+        table(), {"crossEntropyOfParts", {all}, {Operand::output({rows, 1})}, {classes}, {0.1}});
+    for (int64_t r = 0; r < rows; r++) ASSERT_NEAR(loss[r], losses[r], 1e-5 * losses[r]);
+    for (int64_t first = 0; first < classes; first += block) {
+      const int64_t count = std::min(block, classes - first);
+      const std::vector<float> found =
+          run(table(), {"crossEntropyPartGradient",
+                        {columns(problem.logits, first, count), labels, weight, Operand(), all,
+                         Operand::f32({rows, 1}, problem.gradient)},
+                        {Operand::output({rows, count})},
+                        {first},
+                        {0.1}});
+      for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < count; i++) {
+          const double expected = gradients[static_cast<size_t>(r * classes + first + i)];
+          ASSERT_NEAR(found[r * count + i], expected, 1e-5 * (1 + std::fabs(expected)));
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace heddle::test

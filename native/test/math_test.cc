@@ -86,6 +86,28 @@ TEST_P(MathTest, ExpAtItsEnds) {
   }
 }
 
+TEST_P(MathTest, ExpNonPositiveWithinTwoUlp) {
+  std::vector<float> x = spread(-87.0f, 0.0f, 500000);
+  for (float value : sweep(1e-30f, 87.0f, 300000)) {
+    if (value <= 0) x.push_back(value);
+  }
+  expectWithin(
+      2, x, apply("expNonPositive", x), [](double v) { return std::exp(v); }, "expNonPositive");
+}
+
+TEST_P(MathTest, ExpNonPositiveAtItsEnds) {
+  const std::vector<float> x = {-kInfinity, -1e30f, -104, -87.01f, 0.0f, -0.0f};
+  const std::vector<float> expected = {0, 0, 0, 0, 1, 1};
+  const std::vector<float> y = apply("expNonPositive", x);
+  for (size_t i = 0; i < x.size(); i++) EXPECT_EQ(y[i], expected[i]) << x[i];
+  // Whatever a NaN carries.
+  for (uint32_t bits : {0x7fc00000u, 0xffc00000u, 0x7fc00001u, 0x7fffffffu, 0x7f800001u}) {
+    float nan;
+    std::memcpy(&nan, &bits, sizeof(nan));
+    EXPECT_TRUE(std::isnan(apply("expNonPositive", {nan})[0])) << bits;
+  }
+}
+
 TEST_P(MathTest, ErfWithinItsBound) {
   for (const auto& x : {spread(-5, 5, 500000), sweep(1e-35f, 4.0f, 300000)}) {
     expectWithin(

@@ -209,7 +209,7 @@ PlanWords gatherThenAssign() {
   const int64_t rows = words.arena(0, {1, 2}), sum = words.arena(64, {1, 2});
   words.node("embedding", {weights, ids, -1}, rows, {}, {1});
   words.node("add", {rows, moment}, sum);
-  words.node("assign", {sum}, moment);
+  words.node("assign", {sum, -1}, moment);
   return words;
 }
 
@@ -241,7 +241,7 @@ TEST(Plan, AWriteReachesThePackedFormOfTheNextRun) {
   const int64_t doubled = words.arena(0, {2, 2});
   words.node("linear", {x, w, -1, -1}, out, {0, 0});
   words.node("scale", {w}, doubled, {}, {2, 0});
-  words.node("assign", {doubled}, w);
+  words.node("assign", {doubled, -1}, w);
   const auto plan = load(words, {weight});
   Runner runner;
   const float x0[] = {3, 5};
@@ -256,7 +256,7 @@ TEST(Plan, AWriteReachesThePackedFormOfTheNextRun) {
 TEST(Plan, RefusesAPackedReadAfterAWrite) {
   PlanWords words(table());
   const int64_t w = words.state({2, 2}), x = words.input({2, 2}), out = words.output({2, 2});
-  words.node("assign", {x}, w);
+  words.node("assign", {x, -1}, w);
   words.node("linear", {x, w, -1, -1}, out, {0, 0});
   EXPECT_EQ(codeOf(words, {makeState({2, 2}, {1, 0, 0, 1})}), ErrorCode::kArgument);
 }

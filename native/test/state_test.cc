@@ -12,9 +12,22 @@ TEST_P(StateTest, AssignCopiesEveryElement) {
     if (count > 0) source.back() = NAN;
     for (int threads = 1; threads <= 4; threads++) {
       const Invocation invocation = {
-          "assign", {Operand::f32({count}, source)}, {Operand::output({count})}, {}, {}};
+          "assign", {Operand::f32({count}, source), {}}, {Operand::output({count})}, {}, {}};
       expectSameBits(run(table(), invocation, threads), source, std::to_string(count));
     }
+  }
+}
+
+TEST_P(StateTest, AssignLeavesTheStateWhereItsGuardIsNotFinite) {
+  const std::vector<float> before = normal(100, 1), source = normal(100, 2);
+  for (float guard : {0.0f, 3e38f, -1.0f, INFINITY, -INFINITY, NAN}) {
+    const Invocation invocation = {"assign",
+                                   {Operand::f32({100}, source), Operand::f32({1}, {guard})},
+                                   {Operand::f32({100}, before)},
+                                   {},
+                                   {}};
+    const bool writes = guard == 0.0f || guard == 3e38f || guard == -1.0f;
+    expectSameBits(run(table(), invocation, 2), writes ? source : before, std::to_string(guard));
   }
 }
 

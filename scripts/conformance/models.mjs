@@ -94,9 +94,12 @@ async function runGenerate(model, { inputs, generate, sequences }) {
     return { error: error.message };
   }
   const width = sequences[0].length;
+  const returned = generate.num_return_sequences ?? 1;
+  // Its beam search takes a padding of 0 for none, and then pads with the end.
+  const fill = generate.num_beams > 1 ? pad || generate.eos_token_id || pad : pad;
   for (const [i, { ids: made }] of generations.entries()) {
-    const row = [...ids[i], ...made];
-    const actual = [...row, ...new Array(Math.max(0, width - row.length)).fill(pad)];
+    const row = [...ids[Math.floor(i / returned)], ...made];
+    const actual = [...row, ...new Array(Math.max(0, width - row.length)).fill(fill)];
     if (String(actual) !== String(sequences[i])) {
       return { error: `sequence ${i}: expected ${sequences[i]}, found ${actual}` };
     }

@@ -4,65 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { capacitiesOf, Loss, PackedInput } from '../training_inputs.mjs';
 import { readTensors } from './models.mjs';
-
-/** The inputs of packed sequences, under a name, and what a run feeds them. */
-class PackedInput {
-  /** @param bounds one more than there are sequences; that of the source, for what attends to it. */
-  constructor({ SymbolicDim, input }, name, bounds = new SymbolicDim('bounds')) {
-    this.name = name;
-    this.rows = new SymbolicDim(`${name} rows`);
-    this.bounds = bounds;
-    this.ids = input(`${name} ids`, [this.rows], 'int32');
-    this.offsets = input(`${name} offsets`, [this.bounds], 'int32');
-    this.positions = input(`${name} positions`, [this.rows], 'int32');
-  }
-
-  batch(sequences) {
-    const lengths = sequences.map((ids) => ids.length);
-    const offsets = [0];
-    for (const length of lengths) offsets.push(offsets.at(-1) + length);
-    return {
-      feeds: {
-        [`${this.name} ids`]: Int32Array.from(sequences.flat()),
-        [`${this.name} offsets`]: Int32Array.from(offsets),
-        [`${this.name} positions`]: Int32Array.from(sequences.flatMap((ids) => [...ids.keys()])),
-      },
-      sizes: new Map([
-        [this.rows, offsets.at(-1)],
-        [this.bounds, offsets.length],
-      ]),
-    };
-  }
-}
-
-/** The mean cross-entropy of the rows whose label is none of −100. */
-class Loss {
-  constructor({ input, ops }, logits, rows, smoothing) {
-    this.weights = input('weights', [rows, 1], 'float32');
-    const labels = input('labels', [rows], 'int32');
-    const losses = ops.crossEntropy(logits, labels, { smoothing });
-    this.tensor = ops.columnSums(losses, this.weights);
-  }
-
-  feeds(labels) {
-    const all = labels.flat();
-    const count = all.filter((label) => label >= 0).length;
-    return {
-      labels: Int32Array.from(all, (label) => Math.max(label, 0)),
-      weights: Float32Array.from(all, (label) => (label < 0 ? 0 : 1 / count)),
-    };
-  }
-}
-
-/** The most of each size in any of the batches. */
-function capacitiesOf(batches) {
-  const most = new Map();
-  for (const { sizes } of batches) {
-    for (const [dim, size] of sizes) most.set(dim, Math.max(size, most.get(dim) ?? 0));
-  }
-  return most;
-}
 
 /** A Hugging Face decoder: the logits of each token are held against the token after it. */
 export async function decoderRun(heddle, folder, run) {
@@ -75,14 +18,26 @@ export async function decoderRun(heddle, folder, run) {
     const next = loss.feeds(labels.map((row, i) => row.slice(1, length(i))));
     return { feeds: { ...feeds, ...next }, sizes };
   });
+  const parameters = [...model.parameters];
+  // Where each tensor begins in its file: parameters may be parts of one, the first at its beginning.
+  const starts = new Map();
+  for (const { name, source } of parameters) {
+    const { offset } = source.range;
+    starts.set(name, Math.min(offset, starts.get(name) ?? offset));
+  }
   return {
     loss: loss.tensor,
-    parameters: [...model.parameters],
+    parameters,
     batches,
     capacities: capacitiesOf(batches),
     goldenOf({ name, shape, source }, golden) {
-      const { data } = golden.get(name);
-      if (!source.transposed) return { name, values: data };
+      const tensor = golden.get(name);
+      if (!tensor) throw new Error(`no tensor ${name} among ${[...golden.keys()].join(', ')}`);
+      const { data } = tensor;
+      if (!source.transposed) {
+        const first = (source.range.offset - starts.get(name)) / Float32Array.BYTES_PER_ELEMENT;
+        return { name, values: data.subarray(first, first + shape.reduce((a, b) => a * b, 1)) };
+      }
       const [outputs, inputs] = shape;
       const at = (i) => data[(i % inputs) * outputs + Math.floor(i / inputs)];
       return { name, values: Float32Array.from(data, (_, i) => at(i)) };

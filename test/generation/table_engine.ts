@@ -1,4 +1,5 @@
-import type { DecoderEngine } from '../../lib/models/decoder_engine.js';
+import type { DecoderEngine, StepItem } from '../../lib/models/decoder_engine.js';
+import { bestOf } from '../../lib/models/paged_engine.js';
 
 interface TableSequence {
   ids: number[];
@@ -37,7 +38,7 @@ export class TableEngine implements DecoderEngine {
   }
 
   async step(
-    batch: readonly { sequence: TableSequence; ids: readonly number[] }[],
+    batch: readonly (StepItem & { sequence: TableSequence })[],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Float32Array[]> {
     signal?.throwIfAborted();
@@ -46,11 +47,12 @@ export class TableEngine implements DecoderEngine {
       throw new Error('a sequence twice in a batch');
     }
     await new Promise(setImmediate);
-    return batch.map(({ sequence, ids }) => {
+    return batch.map(({ sequence, ids, wantsLogits }) => {
       this.check(sequence);
       if (ids.length === 0) throw new Error('no ids');
       sequence.ids.push(...ids);
-      return this.logitsAfter(sequence.ids);
+      const logits = this.logitsAfter(sequence.ids);
+      return wantsLogits === 'best' ? bestOf(logits) : logits;
     });
   }
 

@@ -131,7 +131,7 @@ async function writesStates() {
     ],
     nodes: [
       { kernel: 'scale', in: [0], out: 1, floats: [2, 0.5] },
-      { kernel: 'assign', in: [1], out: 0 },
+      { kernel: 'assign', in: [1, -1], out: 0 },
     ],
   });
   const plan = addon.createPlan(double, [moment]);

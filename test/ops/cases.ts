@@ -151,6 +151,11 @@ const normCases: OpCase[] = shapes.flatMap(([rows, columns]) => [
     absolute: 1e-6 * columns,
   },
   {
+    op: 'argmax',
+    name: `${rows}×${columns}`,
+    build: (r: Random) => ops.argmax(r.tensor([rows, columns], 3)),
+  },
+  {
     op: 'softmax',
     name: `${rows}×${columns}`,
     build: (r: Random) => ops.softmax(r.tensor([rows, columns], 10)),

@@ -91,15 +91,26 @@ const angles = (count: number, step: number): Tensor =>
     [count, 4],
   );
 
-/** Too large for differences: more than one tile of queries, block of keys and register tile. */
+const throughStored = (dtype: 'float16' | 'bfloat16' | 'int8'): GradientCase => ({
+  name: `linear by its input, the weight ${dtype}`,
+  shapes: [[3, 9]],
+  build: ([x], random) => ops.linear(x as Tensor, random.state([5, 9], dtype)),
+});
+
+/**
+ * Not for differences: too large, with more than one tile of queries, block of keys and register tile; or rounding on the way.
+ */
 export const largeGradientCases: readonly GradientCase[] = [
-  { name: 'causal', options: { causal: true } },
-  { name: 'grouped heads', heads: 6, keyHeads: 2, options: { causal: true } },
-  { name: 'a window', options: { window: { left: 70, right: 5 } } },
-  { name: 'wide heads', heads: 1, size: 65, valueSize: 33 },
-].map((options) =>
-  attention({ size: 16, rows: 333, segments: offsetsOf([200, 1, 132]), ...options }),
-);
+  throughStored('int8'),
+  ...[
+    { name: 'causal', options: { causal: true } },
+    { name: 'grouped heads', heads: 6, keyHeads: 2, options: { causal: true } },
+    { name: 'a window', options: { window: { left: 70, right: 5 } } },
+    { name: 'wide heads', heads: 1, size: 65, valueSize: 33 },
+  ].map((options) =>
+    attention({ size: 16, rows: 333, segments: offsetsOf([200, 1, 132]), ...options }),
+  ),
+];
 
 export const gradientCases: readonly GradientCase[] = [
   ...activations.map((kind) => ({
@@ -141,6 +152,8 @@ export const gradientCases: readonly GradientCase[] = [
     shapes: [[3, 4], [5]],
     build: ([x, bias], random) => ops.linear(x as Tensor, random.state([5, 4]), bias as Tensor),
   },
+  throughStored('float16'),
+  throughStored('bfloat16'),
   {
     name: 'layerNorm',
     ops: ['layerNormGradient'],
@@ -170,6 +183,19 @@ export const gradientCases: readonly GradientCase[] = [
     shapes: [[5, 7]],
     scale: 3,
     build: one((x) => ops.crossEntropy(x, ints([0, 6, 3, 3, 1]), { smoothing })),
+  })),
+  ...[
+    { block: 3, smoothing: 0.1 },
+    { block: 9, smoothing: 0 },
+  ].map((options) => ({
+    name: `linearCrossEntropy by ${options.block}`,
+    ops: ['crossEntropyPart', 'crossEntropyPartGradient', 'rowRange'],
+    shapes: [[5, 4], [7, 4], [7]],
+    build: ([x, weight, bias]: Tensor[]) =>
+      ops.linearCrossEntropy(x as Tensor, weight as Tensor, ints([0, 6, 3, 3, 1]), {
+        bias,
+        ...options,
+      }),
   })),
   {
     name: 'dropout',

@@ -12,7 +12,7 @@ import { Random } from './op_case.js';
 /** Ops that change states have tests of their own, in state.test.ts and kv_pages.test.ts. */
 const stateOps = ['assign', 'append', 'appendPages', 'copyPages', 'readPages'];
 /** Ops that stand in the cases of others. */
-const partOps = ['joinParts'];
+const partOps = ['joinParts', 'joinRows'];
 
 describe('every op, native against float64', () => {
   it('has cases', () => {

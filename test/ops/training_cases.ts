@@ -16,6 +16,24 @@ const lossCases: OpCase[] = [
     ops.crossEntropy(r.tensor([rows, classes], 20), labels(rows, classes, r), { smoothing }),
 }));
 
+/** Classes that blocks divide, that they do not, and all of them in one. */
+const blockCases: OpCase[] = [
+  [3, 5, 12, 4, 0],
+  [9, 33, 17, 7, 0.1],
+  [40, 6, 1000, 300, 0],
+  [2, 3, 5, 9, 1],
+].map(([rows = 0, width = 0, classes = 0, block = 0, smoothing = 0]) => ({
+  op: 'crossEntropyOfParts',
+  name: `${rows}×${width}, ${classes} classes by ${block}, smoothing ${smoothing}`,
+  build: (r: Random) =>
+    ops.linearCrossEntropy(
+      r.tensor([rows, width], 3),
+      r.tensor([classes, width], 3),
+      labels(rows, classes, r),
+      { block, smoothing, ...(smoothing === 0 ? {} : { bias: r.tensor([classes], 5) }) },
+    ),
+}));
+
 const dropoutCases: OpCase[] = [
   [1, 0.5],
   [67, 0.1],
@@ -79,4 +97,9 @@ const stepCases: OpCase[] = shapes.flatMap((shape) => {
   ];
 });
 
-export const trainingCases: readonly OpCase[] = [...lossCases, ...dropoutCases, ...stepCases];
+export const trainingCases: readonly OpCase[] = [
+  ...lossCases,
+  ...blockCases,
+  ...dropoutCases,
+  ...stepCases,
+];

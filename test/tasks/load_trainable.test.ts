@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pack } from '../../lib/layers/index.js';
 import { loadTrainable } from '../../lib/tasks/load_trainable.js';
-import { tinyBert } from './tiny_model.js';
+import { fixture, tinyBert } from './tiny_model.js';
 
 const llama = join(dirname(dirname(dirname(tinyBert))), 'training/llama');
 
@@ -17,10 +17,10 @@ describe('loadTrainable', () => {
     expect(new Set(parameters.map(({ dtype }) => dtype))).toEqual(new Set(['float32']));
   });
 
-  it('refuses an encoder', async () => {
-    await expect(loadTrainable(tinyBert)).rejects.toMatchObject({
-      code: 'ERR_UNSUPPORTED',
-      message: expect.stringMatching(/config\.json.*decoder-only.*Bert/),
-    });
+  it("records an encoder's outputs for each token and for each text", async () => {
+    using tokens = await loadTrainable(tinyBert);
+    expect(tokens.forward(pack([[1, 2, 3], [4]])).lastHiddenState?.shape).toEqual([4, 32]);
+    using classifier = await loadTrainable(fixture('tasks/classify'));
+    expect(classifier.forward(pack([[1, 2, 3], [4]])).logits?.shape).toEqual([2, 3]);
   });
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GenerationDefaults } from '../../lib/generation/options.js';
-import type { DecoderEngine } from '../../lib/models/decoder_engine.js';
+import type { DecoderEngine, StepItem } from '../../lib/models/decoder_engine.js';
+import { bestOf } from '../../lib/models/paged_engine.js';
 import { TextGenerator } from '../../lib/tasks/text_generator.js';
 import { AsyncTokenizer } from '../../lib/text/async_tokenizer.js';
 import { ChatTemplates } from '../../lib/text/chat_templates.js';
@@ -38,18 +39,18 @@ export class ScriptEngine implements DecoderEngine {
   }
 
   async step(
-    batch: readonly { sequence: ScriptSequence; ids: readonly number[] }[],
+    batch: readonly (StepItem & { sequence: ScriptSequence })[],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Float32Array[]> {
     await new Promise(setImmediate);
     signal?.throwIfAborted();
-    return batch.map(({ sequence, ids }) => {
+    return batch.map(({ sequence, ids, wantsLogits }) => {
       if (sequence.made === -1) this.prompts.push([...ids]);
       sequence.ids.push(...ids);
       sequence.made++;
       const logits = new Float32Array(this.vocabSize);
       logits[this.answer[sequence.made] ?? this.answer[0]!] = 20;
-      return logits;
+      return wantsLogits === 'best' ? bestOf(logits) : logits;
     });
   }
 }

@@ -1,0 +1,138 @@
+/** A training run as one page: plots as SVG, no script, nothing from elsewhere. */
+import { htmlPage } from '../analysis/pages/html_page.js';
+import type { MetricsLine } from './training_record.js';
+
+interface Series {
+  readonly name: string;
+  readonly colour: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+const style = 'svg { width: 100%; } text { font: 12px system-ui, sans-serif; fill: #59636e; }';
+
+/** Points of a line: more cannot be told apart on a page. */
+const mostPoints = 1000;
+const [width, height, left, bottom, top] = [860, 280, 64, 36, 12];
+
+export function reportPage(
+  { title, steps }: { title: string; steps: number },
+  lines: readonly MetricsLine[],
+): string {
+  const series = (
+    name: string,
+    colour: string,
+    of: (line: MetricsLine) => number | undefined,
+  ): Series => ({
+    name,
+    colour,
+    points: lines.flatMap((line): [number, number][] => {
+      const value = of(line);
+      return value === undefined || !Number.isFinite(value) ? [] : [[line.step, value]];
+    }),
+  });
+  const loss = series('loss', '#1f6feb', (line) => line.loss);
+  const judged = series('evaluation', '#d1242f', (line) => line.evaluation?.loss);
+  const plots: [string, Series[]][] = [
+    ['Loss', [loss, judged]],
+    [
+      'Share answered right',
+      [series('evaluation', '#d1242f', (line) => line.evaluation?.accuracy)],
+    ],
+    ['Gradient norm', [series('norm', '#8250df', (line) => line.gradNorm)]],
+    ['Learning rate', [series('rate', '#1a7f37', (line) => line.learningRate)]],
+    ['Tokens a second', [series('tokens', '#9a6700', (line) => line.tokensPerSecond)]],
+  ];
+  const last = lines.at(-1)?.step ?? 0;
+  const facts: [string, string][] = [
+    ['steps', `${last} of ${steps}`],
+    ['last loss', figure(loss.points.at(-1)?.[1])],
+    ['lowest evaluation loss', figure(judged.points.map(([, y]) => y).sort((a, b) => a - b)[0])],
+  ];
+  const body = plots
+    .filter(([, all]) => all.some(({ points }) => points.length > 0))
+    .map(
+      ([name, all]) =>
+        `<h2>${name}</h2>\n${plot(
+          name,
+          all.filter(({ points }) => points.length > 0),
+        )}`,
+    )
+    .join('\n');
+  const values = facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`);
+  return htmlPage({ title, style, body: `<dl>${values.join('')}</dl>\n${body}` });
+}
+
+function plot(name: string, all: readonly Series[]): string {
+  const points = all.flatMap((one) => one.points);
+  const xs = rangeOf(points.map(([x]) => x));
+  const ys = rangeOf(points.map(([, y]) => y));
+  const px = (x: number): number => left + ((x - xs.from) / xs.span) * (width - left - 12);
+  const py = (y: number): number =>
+    height - bottom - ((y - ys.from) / ys.span) * (height - bottom - top);
+  const grid = ticks(ys).map(
+    (y) =>
+      `<line x1="${left}" x2="${width - 12}" y1="${fixed(py(y))}" y2="${fixed(py(y))}" stroke="#d1d9e0"/>` +
+      `<text x="${left - 8}" y="${fixed(py(y) + 4)}" text-anchor="end">${figure(y)}</text>`,
+  );
+  const feet = ticks(xs).map(
+    (x) => `<text x="${fixed(px(x))}" y="${height - 14}" text-anchor="middle">${figure(x)}</text>`,
+  );
+  const lines = all.map(({ colour, points: own }) => {
+    const path = thinned(own)
+      .map(([x, y]) => `${fixed(px(x))},${fixed(py(y))}`)
+      .join(' ');
+    const [x, y] = own[0] ?? [0, 0];
+    return own.length === 1
+      ? `<circle cx="${fixed(px(x))}" cy="${fixed(py(y))}" r="3" fill="${colour}"/>`
+      : `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.6"/>`;
+  });
+  const keys =
+    all.length < 2
+      ? []
+      : all.map(
+          ({ name: key, colour }, i) =>
+            `<text x="${width - 20}" y="${top + 14 + 16 * i}" text-anchor="end" style="fill:${colour}">${key}</text>`,
+        );
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name} by step">
+${[...grid, ...feet, ...lines, ...keys].join('\n')}
+</svg>`;
+}
+
+interface Range {
+  readonly from: number;
+  readonly span: number;
+}
+
+function rangeOf(values: readonly number[]): Range {
+  const from = values.reduce((least, value) => Math.min(least, value), Infinity);
+  const to = values.reduce((most, value) => Math.max(most, value), -Infinity);
+  return { from, span: to - from || Math.abs(from) || 1 };
+}
+
+/** Round numbers in a range: 1, 2 or 5 times a power of ten apart. */
+function ticks({ from, span }: Range): number[] {
+  const rough = span / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? rough;
+  const first = Math.ceil(from / step);
+  const count = Math.floor((from + span) / step) - first + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, i) => (first + i) * step);
+}
+
+/** At most so many points, each the mean of its neighbours. */
+function thinned(points: Series['points']): Series['points'] {
+  if (points.length <= mostPoints) return points;
+  return Array.from({ length: mostPoints }, (_, i) => {
+    const part = points.slice(
+      Math.floor((i * points.length) / mostPoints),
+      Math.floor(((i + 1) * points.length) / mostPoints),
+    );
+    const mean = (of: 0 | 1): number =>
+      part.reduce((sum, point) => sum + point[of], 0) / part.length;
+    return [mean(0), mean(1)] as const;
+  });
+}
+
+const fixed = (value: number): string => value.toFixed(1);
+const figure = (value: number | undefined): string =>
+  value === undefined ? '–' : String(Number(value.toPrecision(4)));

@@ -1,0 +1,92 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  adapterConfigName,
+  adapterPrefix,
+  adapterWeightsName,
+  isModule,
+} from '../checkpoints/adapter_files.js';
+import { replaceFile, writingError } from '../checkpoints/file_writing.js';
+import { safetensorsBytes } from '../checkpoints/safetensors_writer.js';
+import { mismatch } from '../errors.js';
+import type { Backend } from '../graph/backend.js';
+import { defaultBackend } from '../graph/default_backend.js';
+import type { Parameters } from '../graph/parameters.js';
+import type { State } from '../graph/state.js';
+import type { OpenAdapter } from './adapter.js';
+
+/** An adapter that is being trained over a model that stays as it is. */
+export class AdapterTraining {
+  /** @param of `base`: the model's source, and `prefix`: what its names have in front that those of the adapter leave out. */
+  constructor(
+    private readonly of: { adapter: OpenAdapter; base: string; prefix: string },
+    private readonly all: Parameters,
+  ) {
+    const { modulesToSave } = of.adapter;
+    for (const module of modulesToSave) {
+      const members = [...all].filter(({ name }) => isModule(layerOf(name), [module]));
+      const where = 'adapter: modulesToSave';
+      if (members.length === 0) {
+        throw mismatch('ERR_NOT_FOUND', where, 'names of layers that the model has', `'${module}'`);
+      }
+      for (const { name, source } of members) {
+        const isPart = members.filter((other) => other.name === name).length > 1;
+        const isTransposed = source.kind === 'file' && source.transposed;
+        if (!isPart && !isTransposed) continue;
+        const expected = 'layers whose weights the checkpoint has as they are computed with';
+        throw mismatch('ERR_UNSUPPORTED', where, expected, `'${name}'`);
+      }
+    }
+  }
+
+  /** What is trained: the changes of projections, and the layers that are saved whole. */
+  get parameters(): State[] {
+    return [...this.all].filter(({ name }) => this.isTrained(name));
+  }
+
+  /** Whether the checkpoint has a projection that is changed as [inputs, outputs], as GPT-2's; peft wants to be told. */
+  private get isTransposed(): boolean {
+    const changed = new Set(
+      this.parameters.map(({ name }) => name.replace(/lora_[AB]\.weight$/, 'weight')),
+    );
+    return [...this.all].some(
+      ({ name, source }) =>
+        changed.has(name) && source.kind === 'file' && source.transposed === true,
+    );
+  }
+
+  private isTrained(name: string): boolean {
+    const layer = layerOf(name);
+    return /\.lora_[AB]$/.test(layer) || isModule(layer, this.of.adapter.modulesToSave);
+  }
+
+  /** Writes adapter_config.json and adapter_model.safetensors, which Python's peft and `load` open. @throws ERR_FILE. */
+  async save(folder: string, backend: Backend = defaultBackend()): Promise<void> {
+    const { adapter, base, prefix } = this.of;
+    const tensors = this.parameters.map((state) => ({
+      name: `${adapterPrefix}${nameOf(state.name, prefix)}`,
+      shape: state.shape,
+      read: async () => (await backend.read(state)) as Float32Array,
+    }));
+    const fields = {
+      ...adapter.fields,
+      base_model_name_or_path: base,
+      fan_in_fan_out: this.isTransposed,
+      inference_mode: true,
+    };
+    const config = Buffer.from(`${JSON.stringify(fields, null, 2)}\n`);
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw writingError(folder, cause);
+    }
+    await replaceFile(join(folder, adapterWeightsName), safetensorsBytes(tensors));
+    await replaceFile(join(folder, adapterConfigName), [config]);
+  }
+}
+
+const layerOf = (name: string): string => name.slice(0, name.lastIndexOf('.'));
+
+function nameOf(name: string, prefix: string): string {
+  return prefix !== '' && name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name;
+}

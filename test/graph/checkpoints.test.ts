@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { gradient } from '../../lib/graph/gradient.js';
+import { compile } from '../../lib/graph/run.js';
+import { stateTensor, type Tensor } from '../../lib/graph/tensor.js';
+import { EncoderLayer } from '../../lib/layers/block.js';
+import { Scope } from '../../lib/layers/scope.js';
+import { pack } from '../../lib/layers/sequence.js';
+import * as ops from '../../lib/ops/index.js';
+import { nativeBackend } from '../native.js';
+import { ints, Random } from '../ops/op_case.js';
+
+const backend = nativeBackend();
+const scope = Scope.random(3);
+const sequences = pack([Array(33).fill(0), Array(50).fill(1)]);
+const rows = 83;
+const width = 24;
+const random = new Random(5);
+const x = random.tensor([rows, width]);
+const [seed, step] = [ints([4]), ints([9])];
+const blocks = Array.from(
+  { length: 4 },
+  (_, i) => new EncoderLayer({ dModel: width, numHeads: 3, dFeedForward: 96, scope: scope.at(i) }),
+);
+
+const hidden: Tensor[] = [x];
+for (const [site, block] of blocks.entries()) {
+  const dropped = ops.dropout(hidden.at(-1) as Tensor, { rate: 0.2, site, seed, step });
+  hidden.push(block.forward(dropped, sequences));
+}
+const labels = ints(Array.from({ length: rows }, () => random.integer(width)));
+const loss = ops.columnSums(ops.crossEntropy(hidden.at(-1) as Tensor, labels));
+const states = [...scope.parameters];
+
+async function run(checkpoints?: Tensor[]) {
+  const gradients = gradient(loss, states.map(stateTensor), { checkpoints });
+  const outputs = Object.fromEntries(gradients.map((each, i) => [`by ${i}`, each]));
+  const graph = await compile({ loss, ...outputs }, new Map(), { backend });
+  const found = await graph.run({});
+  const { arenaBytes } = graph.plan;
+  graph.dispose();
+  return { arenaBytes, found };
+}
+
+describe('activation checkpointing', () => {
+  it('gives the same bits, dropout included, from less memory', async () => {
+    const kept = await run();
+    const again = await run(hidden.slice(1));
+    expect(again.found).toEqual(kept.found);
+    expect(again.arenaBytes).toBeLessThan(0.6 * kept.arenaBytes);
+  });
+
+  it('may keep one value only', async () => {
+    const [kept, again] = [await run(), await run([hidden[2] as Tensor])];
+    expect(again.found).toEqual(kept.found);
+    expect(again.arenaBytes).toBeLessThan(kept.arenaBytes);
+  });
+
+  it('refuses what is no tensor', () => {
+    const of = (checkpoints: unknown) => () =>
+      gradient(loss, states.map(stateTensor), { checkpoints: checkpoints as Tensor[] });
+    expect(of([1])).toThrow(/checkpoints\[0\].*a tensor/);
+    expect(of(x)).toThrow(/checkpoints.*an array of tensors/);
+  });
+});

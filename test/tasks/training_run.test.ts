@@ -1,0 +1,135 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { train } from '../../lib/tasks/train.js';
+import { openTrainingRun } from '../../lib/tasks/training_run.js';
+import { Tokenizer } from '../../lib/text/tokenizer.js';
+import { temporaryFolder } from './tiny_model.js';
+
+const gpt2 = {
+  architectures: ['GPT2LMHeadModel'],
+  n_embd: 16,
+  n_layer: 1,
+  n_head: 2,
+  n_positions: 16,
+};
+const plain = {
+  task: 'language-model',
+  model: gpt2,
+  tokenizer: 'characters',
+  data: 'data.txt',
+  output: 'run',
+  steps: 3,
+};
+
+async function runOf(
+  fields: object,
+  data: string | Uint8Array = 'a cat sat\non a mat\n',
+  name = 'data.txt',
+) {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, name), data);
+  const path = join(folder, 'config.json');
+  await writeFile(path, JSON.stringify({ ...plain, data: name, ...fields }));
+  return path;
+}
+
+const refusal = async (path: string): Promise<string> => {
+  try {
+    (await openTrainingRun(path)).model.dispose();
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string };
+    return `${code} ${message}`;
+  }
+  return 'nothing';
+};
+
+describe('the file of a training run', () => {
+  it('trains a model of characters, saved with its tokenizer', async () => {
+    const { model, data, options } = await openTrainingRun(await runOf({}));
+    const { folder = '' } = await train(model, data, options);
+    model.dispose();
+    const tokenizer = await Tokenizer.load(folder);
+    const { ids } = tokenizer.encode('a mat\n');
+    expect(ids).toHaveLength(6);
+    expect(tokenizer.decode(ids)).toBe('a mat\n');
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      vocab_size: tokenizer.idBound,
+      eos_token_id: 2,
+      dtype: 'float32',
+    });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a misspelt key', { stepz: 3 }, /ERR_CONFIG.*stepz.*'steps'/],
+    ['a key like none', { qwertyuiop: 3 }, /ERR_CONFIG.*qwertyuiop.*one of task/],
+    ['no steps', { steps: undefined }, /ERR_CONFIG.*steps.*whole number/],
+    ['steps that are no number', { steps: '3' }, /ERR_CONFIG.*steps.*"3"/],
+    ['another task', { task: 'translation' }, /ERR_CONFIG.*task.*sequence-to-sequence/],
+    ['patience without an evaluation', { patience: 2 }, /ERR_CONFIG.*patience.*evaluation/],
+    ['a mask rate of a language model', { maskRate: 0.2 }, /ERR_CONFIG.*maskRate.*contradicts/],
+    ['a new model without a tokenizer', { tokenizer: undefined }, /ERR_CONFIG.*tokenizer/],
+    ['a tokenizer beside a folder', { model: 'there' }, /ERR_CONFIG.*tokenizer.*contradicts/],
+    ['an optimiser', { optimizer: { name: 'adamV' } }, /ERR_CONFIG.*optimizer\.name.*'adam/],
+    [
+      "an optimiser's option",
+      { optimizer: { name: 'adamW', beta: 1 } },
+      /ERR_CONFIG.*optimizer.*beta/,
+    ],
+    ['a schedule', { learningRate: { schedule: 'cosin', peak: 1 } }, /ERR_CONFIG.*'cosine'/],
+    [
+      "a schedule's key",
+      { learningRate: { schedule: 'constant', peak: 1, floor: 0 } },
+      /ERR_CONFIG.*floor/,
+    ],
+    [
+      'warm-up to the end',
+      { learningRate: { schedule: 'cosine', peak: 1, warmup: 3 } },
+      /ERR_CONFIG.*warmup/,
+    ],
+    ['a context beyond the model', { contextLength: 99 }, /ERR_CONFIG.*contextLength.*16/],
+    [
+      'a vocabulary below the tokenizer',
+      { model: { ...gpt2, vocab_size: 3 } },
+      /ERR_CONFIG.*vocab_size/,
+    ],
+    ['an unknown architecture', { model: { architectures: ['Elman'] } }, /ERR_UNSUPPORTED.*Elman/],
+  ])('is refused for %s', async (_, fields, message) => {
+    expect(await refusal(await runOf(fields))).toMatch(message);
+  });
+
+  it.each<[string, object, string | Uint8Array, string, RegExp]>([
+    [
+      'broken UTF-8',
+      {},
+      Buffer.from('one\ntw\xffo\n', 'latin1'),
+      'data.txt',
+      /ERR_FORMAT.*data\.txt: line 2.*UTF-8/,
+    ],
+    ['no text', {}, ' \n', 'data.txt', /ERR_INPUT.*data\.txt/],
+    [
+      'a missing column',
+      { task: 'language-model' },
+      'a\tb\nc\n',
+      'data.tsv',
+      /ERR_INPUT.*line 2.*two columns/,
+    ],
+    [
+      'an empty column',
+      { task: 'language-model' },
+      'a\tb\nc\t \n',
+      'data.tsv',
+      /ERR_INPUT.*line 2.*answer/,
+    ],
+    [
+      'a third column',
+      { task: 'language-model' },
+      'a\tb\tc\n',
+      'data.tsv',
+      /ERR_INPUT.*line 1.*found 3/,
+    ],
+  ])('is refused for data with %s', async (_, fields, data, name, message) => {
+    expect(await refusal(await runOf(fields, data, name))).toMatch(message);
+  });
+});
