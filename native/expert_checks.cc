@@ -32,9 +32,6 @@ void checkRouteExperts(const NodeView& view) {
 void checkLinearExperts(const NodeView& view) {
   const Tensor& weight = view.inputs[2];
   const int64_t experts = view.ints[0], chosen = view.ints[1];
-  if (weight.dtype == DType::kInt8 || weight.dtype == DType::kInt4) {
-    fail(view, "weight", "floats", "another dtype");
-  }
   if (weight.dims[0] % experts != 0) {
     fail(view, "weight", "rows divisible by E = " + std::to_string(experts), dimsText(weight));
   }

@@ -75,10 +75,8 @@ export class CheckpointSource implements ParameterSource {
     if (first === undefined || ranges.length < names.length) {
       return new State(names[0], whole, 'float32', { kind: 'zeros' }); // `checkComplete` names what is missing
     }
-    // Products with the matrices of experts are of floats: int8 and int4 leave them as they are stored.
     const dtype = this.dtypeFor(first, 'linear');
-    const kept = dtype === 'int8' || dtype === 'int4' ? storedAs(first) : dtype;
-    return new State(names[0], whole, kept, { kind: 'files', ranges });
+    return new State(names[0], whole, dtype, { kind: 'files', ranges });
   }
 
   /** Tensors that no parameter was made of so far, in the order of the file. */

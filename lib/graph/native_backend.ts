@@ -45,7 +45,7 @@ export class NativeBackend implements Backend {
     else state.keepCopy(this, copy);
   }
 
-  /** Joins what several ranges hold; each is read by itself, as it will lie in memory. */
+  /** Joins what several ranges hold; each is read by itself, as memory of the dtype is given. */
   private async loadStacked(
     { dtype, shape }: State,
     ranges: readonly FileRange[],
@@ -53,9 +53,10 @@ export class NativeBackend implements Backend {
     const count = elementCount(shape);
     const half = dtype === 'float16' || dtype === 'bfloat16';
     const all = half ? new Uint16Array(count) : new Float32Array(count);
+    const given = dtype === 'int8' || dtype === 'int4' ? 'float32' : dtype;
     let at = 0;
     for (const range of ranges) {
-      const part = await typed(() => this.addon.loadState(range, dtype, 'plain'));
+      const part = await typed(() => this.addon.loadState(range, given, 'plain'));
       const contents = typedNow(() => part.read());
       part.release();
       all.set(contents, at);

@@ -1,10 +1,12 @@
 import { mismatch } from '../errors.js';
 import { roundToBfloat16 } from '../graph/half_precision.js';
+import { roundRowsToInt8Blocks } from '../graph/int4.js';
+import { roundRowsToInt8 } from '../graph/int8.js';
 import { checkChoice, checkOptions, checkSizes } from '../graph/options.js';
 import { bytesOf, type ReferenceTensor, registerOp } from '../graph/rules.js';
-import { record, type Tensor } from '../graph/tensor.js';
+import { expectTensor, record, type Tensor } from '../graph/tensor.js';
 import { type Compute, computes } from './gemm.js';
-import { anyFloat, dims, expectFloat32, fixed, float32 } from './operands.js';
+import { dims, expectFloat32, fixed, float32, matrix } from './operands.js';
 
 /** Of each assignment of a row to an expert, in the order of experts: see native/kernels/mixture.h. */
 interface Routing {
@@ -70,7 +72,21 @@ const routeRule = registerOp<{ chosen: number; normalised: boolean }>({
   }),
 });
 
-type ProductAttributes = { experts: number; chosen: number; gather: boolean; compute: Compute };
+/** How x is rounded for a product, each of its rows by itself. */
+const roundings = {
+  float32: (values: Float64Array, _columns: number) => values,
+  bfloat16: (values: Float64Array, _columns: number) => values.map(roundToBfloat16),
+  int8: roundRowsToInt8,
+  int4: roundRowsToInt8Blocks,
+};
+
+type ProductAttributes = {
+  experts: number;
+  chosen: number;
+  gather: boolean;
+  /** The dtype of the weight where that is int8 or int4. */
+  rounding: keyof typeof roundings;
+};
 
 const productRule = registerOp<ProductAttributes>({
   name: 'linearExperts',
@@ -78,20 +94,19 @@ const productRule = registerOp<ProductAttributes>({
   infer([x, routing, weight], { experts, chosen, gather }) {
     const [rows, width] = dims(float32(x, 'x'), 'x', ['rows', 'columns']);
     expectFloat32(routing, 'routing', [rows, 4 * chosen]);
-    const [outputs, k] = dims(anyFloat(weight, 'weight'), 'weight', ['experts·out', 'in']);
+    const [outputs, k] = dims(matrix(weight, 'weight'), 'weight', ['experts·out', 'in']);
     const each = fixed(outputs, 'weight') / experts;
-    if (!Number.isInteger(each) || weight?.dtype === 'int8') {
-      const found = `${outputs} of ${weight?.dtype}`;
-      throw mismatch('ERR_SHAPE', 'weight', `rows of floats that ${experts} experts divide`, found);
+    if (!Number.isInteger(each)) {
+      throw mismatch('ERR_SHAPE', 'weight', `rows that ${experts} experts divide`, `${outputs}`);
     }
     const wanted = fixed(k, 'weight') * (gather ? 1 : chosen);
     if (width !== wanted) throw mismatch('ERR_SHAPE', 'x', `${wanted} columns`, `${width}`);
     return { shape: [rows, each * chosen], dtype: 'float32' };
   },
-  reference([x, routing, weight], { experts, chosen, gather, compute }, { data }) {
+  reference([x, routing, weight], { experts, chosen, gather, rounding }, { data }) {
     const k = weight.shape[1];
     const each = weight.shape[0] / experts;
-    const input = compute === 'bfloat16' ? x.data.map(roundToBfloat16) : x.data;
+    const input = roundings[rounding](Float64Array.from(x.data), k);
     const { assignments, experts: expertOf } = routingOf(routing as ReferenceTensor);
     assignments.forEach((assignment, place) => {
       const row = gather ? Math.floor(assignment / chosen) : place;
@@ -103,9 +118,9 @@ const productRule = registerOp<ProductAttributes>({
       }
     });
   },
-  lower: ({ experts, chosen, gather, compute }) => ({
+  lower: ({ experts, chosen, gather, rounding }) => ({
     kernel: 'linearExperts',
-    ints: [experts, chosen, Number(gather), compute === 'bfloat16' ? 1 : 0],
+    ints: [experts, chosen, Number(gather), rounding === 'bfloat16' ? 1 : 0],
     floats: [],
   }),
   cost([x, routing, weight], { experts, chosen }, output) {
@@ -160,7 +175,7 @@ export function routeExperts(
 
 /**
  * Multiplies each row with the matrices of its experts, and with no others. weight: [experts·out, in], one matrix after the
- * other, float32, float16 or bfloat16. x: float32 [rows, in] where `gather`, else what another such product gave.
+ * other, float32, float16, bfloat16, int8 or int4, and then x is rounded as for `linear`. x: float32 [rows, in] where `gather`, else what another such product gave.
  * @returns float32 [rows, chosen·out], in the order of experts.
  */
 export function linearExperts(
@@ -173,7 +188,10 @@ export function linearExperts(
   const { experts, chosen, gather, compute = 'float32' } = options;
   checkSizes('linearExperts', { experts, chosen });
   checkChoice('linearExperts: compute', compute, computes);
-  return record(productRule, [x, routing, weight], { experts, chosen, gather, compute });
+  expectTensor(weight, 'linearExperts: weight');
+  const { dtype } = weight;
+  const rounding = dtype === 'int8' || dtype === 'int4' ? dtype : compute;
+  return record(productRule, [x, routing, weight], { experts, chosen, gather, rounding });
 }
 
 /** Adds up what a row's experts gave, weighed. y: float32 [rows, chosen·columns]. @returns float32 [rows, columns]. */

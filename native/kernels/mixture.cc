@@ -1,6 +1,10 @@
 #include "kernels/mixture.h"
 
 #include "kernels/gemm.h"
+#include "kernels/linear_int4.h"
+#include "kernels/linear_int8.h"
+#include "kernels/quantize.h"
+#include "kernels/quantize_blocks.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
 
@@ -82,6 +86,9 @@ static size_t routeExpertsScratch(const Call& call) {
 }
 
 constexpr int64_t kExpertRows = 4 * kTileRows;  // rows that are multiplied at once
+// Columns of an int8 or int4 weight that rows are multiplied with once they are rounded, which
+// takes as long as some ten columns.
+constexpr int64_t kRoundedColumns = 128;
 
 struct ExpertProduct {
   const float* x;
@@ -113,7 +120,16 @@ struct ExpertWorkspace {
   float* rows;      // [kExpertRows][k], gathered
   float* sums;      // [kExpertRows][kPanel]
   LinearScratch linear;
+  // [kExpertRows] rows of x, rounded: int8 with their scales and zeros, or blocks.
+  uint8_t* rounded;
+  float* scales;
+  int32_t* zeros;
+  DotInput* widened;
 };
+
+static bool isRounded(const ExpertProduct& p) {
+  return p.weight->dtype == DType::kInt8 || p.weight->dtype == DType::kInt4;
+}
 
 static size_t layOut(const ExpertProduct& p, void* base, ExpertWorkspace* w) {
   uintptr_t at = reinterpret_cast<uintptr_t>(base);
@@ -129,12 +145,21 @@ static size_t layOut(const ExpertProduct& p, void* base, ExpertWorkspace* w) {
   w->sums = reinterpret_cast<float*>(take(kExpertRows * kPanel * 4));
   w->linear.rows = reinterpret_cast<float*>(take(kExpertRows * blocks.size * 4));
   w->linear.panel = reinterpret_cast<float*>(take(blocks.size * kPanel * 4));
+  if (isRounded(p)) {
+    // The blocks are more, and leave room for what an int8 group reads beyond the last row.
+    w->rounded = reinterpret_cast<uint8_t*>(take(int8BlockBytes(kExpertRows, p.k)));
+    w->scales = reinterpret_cast<float*>(take(kExpertRows * 4));
+    w->zeros = reinterpret_cast<int32_t*>(take(kExpertRows * 4));
+    w->widened = reinterpret_cast<DotInput*>(
+        take(kExpertRows * cutInt8Depth(p.k).size * static_cast<int64_t>(sizeof(DotInput))));
+  }
   return at - begin;
 }
 
-// Up to kExpertRows places by one panel, of whose columns those of the expert are kept.
-static void multiplyPlaces(const ExpertProduct& p, int64_t expert, int64_t place, int64_t rows,
-                           int64_t panel, ExpertWorkspace& w) {
+// The rows of up to kExpertRows places, as they are multiplied with floats; rounded, where the
+// weight wants that.
+static const float* prepareRows(const ExpertProduct& p, int64_t place, int64_t rows,
+                                const ExpertWorkspace& w) {
   const float* x = p.x + place * p.k;
   if (p.gather) {
     for (int64_t i = 0; i < rows; i++) {
@@ -143,6 +168,55 @@ static void multiplyPlaces(const ExpertProduct& p, int64_t expert, int64_t place
     }
     x = w.rows;
   }
+  for (int64_t i = 0; i < rows && isRounded(p); i++) {
+    if (p.weight->dtype == DType::kInt8) {
+      quantizeRow(x + i * p.k, p.k, {w.rounded + i * p.k, w.scales + i, w.zeros + i});
+    } else {
+      Int8Block* blocks = reinterpret_cast<Int8Block*>(w.rounded);
+      quantizeRowBlocks(x + i * p.k, p.k, blocks + i * blocksOf(p.k));
+    }
+  }
+  return x;
+}
+
+static void multiplyRowsInt8(const ExpertProduct& p, int64_t rows, int64_t panel,
+                             const ExpertWorkspace& w) {
+  const LinearInt8 linear = {reinterpret_cast<const int8_t*>(w.rounded),
+                             w.scales,
+                             w.zeros,
+                             p.weight,
+                             nullptr,
+                             nullptr,
+                             w.sums,
+                             rows,
+                             kPanel,
+                             p.k,
+                             Activation::kNone};
+  const Task task = {0, rows, panel, 0, kPanel};
+  const DepthBlocks blocks = cutInt8Depth(p.k);
+  for (int64_t i = 0; i < blocks.count; i++) {
+    const int64_t start = i * blocks.size;
+    multiplyInt8(linear, task, start, smaller(blocks.size, p.k - start), w.widened, blocks.size);
+  }
+  const PackedInt8 weight = partsOfInt8(*p.weight);
+  finish({Activation::kNone,
+          nullptr,
+          nullptr,
+          0,
+          {w.scales, w.zeros, weight.scales + panel * kPanel, weight.sums + panel * kPanel}},
+         w.sums, kPanel, rows, kPanel);
+}
+
+static void multiplyRowsInt4(const ExpertProduct& p, int64_t rows, int64_t panel,
+                             const ExpertWorkspace& w) {
+  const int64_t blocks = blocksOf(p.k);
+  const uint8_t* data = static_cast<const uint8_t*>(p.weight->data);
+  multiplyPanelInt4({reinterpret_cast<const Int8Block*>(w.rounded), blocks, w.sums, kPanel}, rows,
+                    data + panel * int4PanelBytes(p.k), blocks);
+}
+
+static void multiplyRowsFloat(const ExpertProduct& p, const float* x, int64_t rows, int64_t panel,
+                              const ExpertWorkspace& w) {
   const Linear linear = {x,    p.weight, nullptr, nullptr,           w.sums,
                          rows, kPanel,   p.k,     Activation::kNone, p.roundInputs};
   const Task task = {0, rows, panel, 0, kPanel};
@@ -150,6 +224,18 @@ static void multiplyPlaces(const ExpertProduct& p, int64_t expert, int64_t place
   for (int64_t i = 0; i < blocks.count; i++) {
     const int64_t start = i * blocks.size;
     runBlock(linear, task, start, smaller(blocks.size, p.k - start), blocks.size, w.linear);
+  }
+}
+
+// What prepareRows gave, by one panel, of whose columns those of the expert are kept.
+static void multiplyRows(const ExpertProduct& p, const float* x, int64_t expert, int64_t place,
+                         int64_t rows, int64_t panel, const ExpertWorkspace& w) {
+  if (p.weight->dtype == DType::kInt8) {
+    multiplyRowsInt8(p, rows, panel, w);
+  } else if (p.weight->dtype == DType::kInt4) {
+    multiplyRowsInt4(p, rows, panel, w);
+  } else {
+    multiplyRowsFloat(p, x, rows, panel, w);
   }
   const int64_t first = panel * kPanel - expert * p.n;  // the panel's first column, for the expert
   const int64_t begin = first < 0 ? -first : 0;
@@ -164,6 +250,7 @@ static void linearExperts(const Call& call, int, int, Scratch scratch) {
   const ExpertProduct p = readExperts(call);
   ExpertWorkspace w;
   layOut(p, scratch.data, &w);
+  const int64_t together = isRounded(p) ? kRoundedColumns / kPanel : 1;
   for (int64_t e = 0; e <= p.experts; e++) w.starts[e] = 0;
   for (int64_t i = 0; i < p.routing.count; i++) {
     w.starts[indexOf(p.routing.experts[i], p.experts) + 1]++;
@@ -177,14 +264,19 @@ static void linearExperts(const Call& call, int, int, Scratch scratch) {
       const int64_t begin = w.starts[expert], end = w.starts[expert + 1];
       const int64_t firstPanel = expert * p.n / kPanel;
       const int64_t panels = divideUp((expert + 1) * p.n, kPanel) - firstPanel;
-      const int64_t items = end > begin ? panels : 0;
+      const int64_t items = end > begin ? divideUp(panels, together) : 0;
       if (number - passed >= items) {
         passed += items;
         continue;
       }
+      const int64_t first = (number - passed) * together;
+      const int64_t last = smaller(first + together, panels);
       for (int64_t place = begin; place < end; place += kExpertRows) {
-        multiplyPlaces(p, expert, place, smaller(kExpertRows, end - place),
-                       firstPanel + number - passed, w);
+        const int64_t rows = smaller(kExpertRows, end - place);
+        const float* x = prepareRows(p, place, rows, w);
+        for (int64_t panel = first; panel < last; panel++) {
+          multiplyRows(p, x, expert, place, rows, firstPanel + panel, w);
+        }
       }
       break;
     }

@@ -17,8 +17,10 @@
 //                   place after the other
 //   joinExperts     out[r] = Σ weight·y[place] over the slots of r, f32[R,C]
 //
-// Accumulators: float32; products as in gemm.h, so that a row's result does not depend on the other
-// rows. Consumers hold what they read of `routing` to its range: it may be anything.
+// Accumulators: products as in gemm.h, or for an int8 or int4 weight as in linear_int8.h and
+// linear_int4.h, with x rounded as quantizeRows and quantizeBlocks do; float32 otherwise. So a
+// row's result does not depend on the other rows. Consumers hold what they read of `routing` to its
+// range: it may be anything.
 #pragma once
 
 #include "kernels/kernel.h"

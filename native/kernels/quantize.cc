@@ -21,13 +21,6 @@ static inline Range rangeOf(const float* x, int64_t count) {
   return {-maximum(neg(low)) + nan, maximum(high) + nan};
 }
 
-// The row of an int8 tensor as it is stored.
-struct QuantizedRow {
-  uint8_t* values;
-  float* scale;
-  int32_t* zero;
-};
-
 static void quantizeRow(const float* x, int64_t columns, const QuantizedRow& row) {
   const Range range = rangeOf(x, columns);
   const float width = range.high - range.low;

@@ -5,3 +5,16 @@
 
 #include "kernels/kernel.h"
 #include "kernels/quantized.h"
+
+namespace heddle::HEDDLE_ISA {
+
+// The row of an int8 tensor as it is stored.
+struct QuantizedRow {
+  uint8_t* values;
+  float* scale;
+  int32_t* zero;
+};
+
+static void quantizeRow(const float* x, int64_t columns, const QuantizedRow& row);
+
+}  // namespace heddle::HEDDLE_ISA

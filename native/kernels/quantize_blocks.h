@@ -4,3 +4,9 @@
 
 #include "kernels/kernel.h"
 #include "kernels/quantized_blocks.h"
+
+namespace heddle::HEDDLE_ISA {
+
+static void quantizeRowBlocks(const float* x, int64_t columns, Int8Block* blocks);
+
+}  // namespace heddle::HEDDLE_ISA

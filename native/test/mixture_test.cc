@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "quantize.h"
 #include "test/harness.h"
 
 namespace heddle::test {
@@ -107,6 +108,13 @@ TEST_P(MixtureTest, JoinsTheWeighedRows) {
   }
 }
 
+// A PackedMatrix as an operand carries it.
+std::vector<int32_t> intsOf(const PackedMatrix& matrix) {
+  std::vector<int32_t> ints(sizeof(matrix) / 4);
+  std::memcpy(ints.data(), &matrix, sizeof(matrix));
+  return ints;
+}
+
 // What packs a weight: [E·n, k] as one matrix.
 struct Packed {
   Packed(const KernelTable& table, const std::vector<float>& weight, int64_t rows, int64_t k)
@@ -156,6 +164,60 @@ TEST_P(MixtureTest, MultipliesEachRowWithItsExperts) {
         }
         expectClose(out.values(), expected, 1e-6 * static_cast<double>(k), 1e-5,
                     std::to_string(rows) + " rows, " + std::to_string(n));
+      }
+    }
+  }
+}
+
+// The same bits as where every row is multiplied with every expert.
+TEST_P(MixtureTest, RoundsRowsForInt8AndInt4) {
+  const int64_t experts = 3, chosen = 2, rows = 31;
+  for (DType dtype : {DType::kInt8, DType::kInt4}) {
+    const bool isInt8 = dtype == DType::kInt8;
+    for (int64_t n : {1, 37, 150}) {
+      for (int64_t k : {1, 33, 400}) {
+        const std::vector<float> x = normal(rows * k, 1), w = normal(experts * n * k, 2);
+        const std::vector<float> routing =
+            route(table(), normal(rows * experts, 3), rows, chosen, 1);
+        const int64_t dims[] = {experts * n, k};
+        int64_t bytes = 0;
+        ASSERT_TRUE(checkedTensorBytes(dtype, dims, 2, &bytes));
+        std::vector<float> plain(static_cast<size_t>(bytes / 4 + 1));
+        quantizeWeights(dtype, w.data(), dims[0], k, false, plain.data(), 0, 1);
+        Guarded memory(static_cast<size_t>(table().packing.bytes(dtype, dims[0], k)));
+        PackedMatrix matrix = {memory.data(), dtype, dims[0], k, table().packing.panel};
+        table().packing.pack(&matrix, plain.data(), false, 0, 1);
+        const Operand weight = Operand::i32({sizeof(PackedMatrix) / 4}, intsOf(matrix));
+
+        Invocation round = {
+            isInt8 ? "quantizeRows" : "quantizeBlocks",
+            {Operand::f32({rows, k}, x)},
+            {Operand::outputOf(isInt8 ? DType::kInt8 : DType::kInt8Blocks, {rows, k})},
+            {},
+            {}};
+        run(table(), round);
+        const std::vector<float> all = run(table(), {isInt8 ? "linearInt8" : "linearInt4",
+                                                     {round.outputs[0], weight, {}, {}},
+                                                     {Operand::output({rows, dims[0]})},
+                                                     {0},
+                                                     {}});
+        const std::vector<float> found =
+            run(table(),
+                {"linearExperts",
+                 {Operand::f32({rows, k}, x), Operand::f32({rows, 4 * chosen}, routing), weight},
+                 {Operand::output({rows, chosen * n})},
+                 {experts, chosen, 1, 0},
+                 {}},
+                3);
+        std::vector<float> expected;
+        for (int64_t place = 0; place < rows * chosen; place++) {
+          const int64_t row = static_cast<int64_t>(routing[static_cast<size_t>(place)]) / chosen;
+          const int64_t expert =
+              static_cast<int64_t>(routing[static_cast<size_t>(rows * chosen + place)]);
+          const auto from = all.begin() + row * dims[0] + expert * n;
+          expected.insert(expected.end(), from, from + n);
+        }
+        expectSameBits(found, expected, std::to_string(n) + " of " + std::to_string(k));
       }
     }
   }

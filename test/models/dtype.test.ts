@@ -37,7 +37,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
 }
 
 /** Rounding may send a row to another expert, one that was nearly as good for it: its result then is another. */
-const mixtureBounds = { bfloat16: 0.99, int8: 0.95 };
+const mixtureBounds = { bfloat16: 0.99, int8: 0.9, int4: 0.5 };
 const isMixture = (folder: string): boolean => /mixtral|_moe/.test(folder);
 
 describe.each(folders.map((folder) => [folder.slice(root.length + 1), folder]))(
@@ -45,9 +45,12 @@ describe.each(folders.map((folder) => [folder.slice(root.length + 1), folder]))(
   (_, folder) => {
     it('keeps the direction of its hidden states', async () => {
       const exact = await hidden(folder, 'float32');
-      const bounds = isMixture(folder) ? mixtureBounds : { bfloat16: 0.9995, int8: 0.995 };
+      const bounds = isMixture(folder)
+        ? mixtureBounds
+        : { bfloat16: 0.9995, int8: 0.995, int4: 0.85 };
       expect(cosine(await hidden(folder, 'bfloat16'), exact)).toBeGreaterThan(bounds.bfloat16);
       expect(cosine(await hidden(folder, 'int8'), exact)).toBeGreaterThan(bounds.int8);
+      expect(cosine(await hidden(folder, 'int4'), exact)).toBeGreaterThan(bounds.int4);
     });
   },
 );

@@ -333,7 +333,9 @@ const pagedCases: OpCase[] = (['float32', 'bfloat16', 'int8'] as const).flatMap(
   })),
 );
 
-const mixtureCases: OpCase[] = (['float32', 'float16', 'bfloat16'] as const).flatMap((dtype) =>
+const mixtureCases: OpCase[] = (
+  ['float32', 'float16', 'bfloat16', 'int8', 'int4'] as const
+).flatMap((dtype) =>
   [
     { rows: 1, experts: 3, chosen: 1, width: 5, normalised: false },
     { rows: 40, experts: 5, chosen: 2, width: 33, normalised: true },
