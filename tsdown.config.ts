@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import license from 'rollup-plugin-license';
+import licensePlugin from 'rollup-plugin-license';
 import { defineConfig, type UserConfig } from 'tsdown';
 
 /** `./x.page.js?raw`: the script of a page as text, as Vite's imports of that form, which the tests use. */
@@ -11,6 +11,9 @@ const rawImports = {
       `export default ${JSON.stringify(await readFile(id.slice(0, -'?raw'.length), 'utf8'))};`,
   },
 };
+
+// Its types name a default export; the module itself is the function.
+const license = licensePlugin as unknown as typeof licensePlugin.default;
 
 const shared = {
   platform: 'node',
