@@ -1,5 +1,5 @@
 import type { Tensor } from '../graph/tensor.js';
-import { add } from '../ops/index.js';
+import { add, scale } from '../ops/index.js';
 import type { AttentionCall } from './attention.js';
 import type { CausalAttention, CausalSequences, Norm } from './causal_attention.js';
 
@@ -15,6 +15,8 @@ export interface CausalBlockParts {
   };
   /** Both parts read the block's input, and are added together (Wang & Komatsuzaki 2021, "GPT-J-6B"). */
   parallel?: boolean;
+  /** Factor of what each part gives, before it is added; default 1. */
+  residualScale?: number | undefined;
 }
 
 /** One layer of a decoder-only model: self-attention and feed-forward, each with a residual connection. */
@@ -27,15 +29,17 @@ export class CausalBlock {
     sequences: CausalSequences,
     { observe }: { observe?: (call: AttentionCall) => void } = {},
   ): Tensor {
-    const { attention, feedForward, norms, parallel } = this.parts;
+    const { attention, feedForward, norms, parallel, residualScale = 1 } = this.parts;
+    const scaled = (part: Tensor): Tensor =>
+      residualScale === 1 ? part : scale(part, residualScale);
     const normed = norms.beforeAttention?.forward(x) ?? x;
     const mixed = attention.forward(normed, sequences, observe);
-    const attended = add(norms.afterAttention?.forward(mixed) ?? mixed, x);
+    const attended = add(scaled(norms.afterAttention?.forward(mixed) ?? mixed), x);
     const source = parallel ? x : attended;
     // One norm may serve both parts: it is computed once.
     const isShared = parallel && norms.beforeFeedForward === norms.beforeAttention;
     const read = isShared ? normed : (norms.beforeFeedForward?.forward(source) ?? source);
     const fed = feedForward.forward(read);
-    return add(norms.afterFeedForward?.forward(fed) ?? fed, attended);
+    return add(scaled(norms.afterFeedForward?.forward(fed) ?? fed), attended);
   }
 }

@@ -155,21 +155,30 @@ export function decoderFamily(
   };
 }
 
+/** What becomes of the output projection's product. */
+export interface LogitOptions {
+  /** It is divided by this; default 1. */
+  divisor?: number | undefined;
+  /** Then it becomes softCap·tanh(score / softCap); 0, the default: it does not. */
+  softCap?: number | undefined;
+}
+
 /** The scores of the next word. */
 export class LanguageModelHead implements Head {
   readonly outputs = { logits: 'row' } as const;
   readonly readsFirst = false;
 
-  /** @param softCap scores become softCap·tanh(score / softCap); 0: they do not. */
   constructor(
     private readonly output: Linear,
-    private readonly softCap = 0,
+    private readonly options: LogitOptions = {},
   ) {}
 
   forward(hidden: Tensor): Record<string, Tensor> {
-    const logits = this.output.forward(hidden);
-    if (this.softCap === 0) return { logits };
-    return { logits: scale(activation(scale(logits, 1 / this.softCap), 'tanh'), this.softCap) };
+    const { softCap = 0, divisor = 1 } = this.options;
+    const product = this.output.forward(hidden);
+    const logits = divisor === 1 ? product : scale(product, 1 / divisor);
+    if (softCap === 0) return { logits };
+    return { logits: scale(activation(scale(logits, 1 / softCap), 'tanh'), softCap) };
   }
 }
 
@@ -178,9 +187,9 @@ export function languageModelHead(
   { vocabSize, hiddenSize, tied }: { vocabSize: number; hiddenSize: number; tied: boolean },
   words: Embedding,
   scope: Scope,
-  softCap = 0,
+  options: LogitOptions = {},
 ): LanguageModelHead {
   const weight = tied ? { weight: words.weight } : {};
   const output = new Linear(hiddenSize, vocabSize, { bias: false, scope, ...weight });
-  return new LanguageModelHead(output, softCap);
+  return new LanguageModelHead(output, options);
 }

@@ -8,7 +8,7 @@ import { RmsNorm } from '../layers/norm.js';
 import { SeparateProjections } from '../layers/query_key_value.js';
 import type { RotaryPositions } from '../layers/rotary.js';
 import type { Scope } from '../layers/scope.js';
-import { type DecoderSource, languageModelHead } from './decoder.js';
+import { type DecoderSource, type LogitOptions, languageModelHead } from './decoder.js';
 import type { DecoderFields, Rotary } from './decoder_config.js';
 
 /** How a family differs from Llama. */
@@ -31,9 +31,10 @@ export interface GatedDecoderOptions {
   scale?: number;
   /** Of attention scores. */
   softCap?: number;
-  /** Of logits. */
-  finalSoftCap?: number;
+  logits?: LogitOptions;
   embeddingScale?: number;
+  /** Factor of what each part of a layer adds to the residual stream; default 1. */
+  residualScale?: number;
   /** What stands in the place of a layer's feed-forward network, where something else does. */
   feedForwardOf?: (layer: number, scope: Scope) => CausalBlockParts['feedForward'] | undefined;
 }
@@ -50,7 +51,7 @@ export function gatedDecoder(
   const { heads, keyHeads, size } = fields;
   const model = scope.at('model');
   const words = new Embedding(vocabSize, hiddenSize, { scope: model.at('embed_tokens') });
-  const { rotary, embeddingScale, finalSoftCap } = options;
+  const { rotary, embeddingScale, residualScale, logits } = options;
   const norm = (at: Scope, width = hiddenSize): RmsNorm =>
     new RmsNorm(width, { epsilon: fields.epsilon, offset: options.normOffset ?? 0, scope: at });
   return {
@@ -69,10 +70,11 @@ export function gatedDecoder(
           options.feedForwardOf?.(i, at.at('mlp')) ??
           gatedFeedForward(fields, at.at('mlp'), options.fused),
         norms: normsOf(options.norms ?? 'before', (name) => norm(at.at(name))),
+        residualScale,
       });
     }),
     norm: norm(model.at('norm')),
-    makeHead: () => languageModelHead(fields, words, scope.at('lm_head'), finalSoftCap),
+    makeHead: () => languageModelHead(fields, words, scope.at('lm_head'), logits),
   };
 }
 

@@ -17,7 +17,7 @@ export const gemma2 = decoderFamily((config, scope) => {
     normOffset: 1,
     scale: 1 / Math.sqrt(config.number('query_pre_attn_scalar', { min: 1, default: 256 })),
     softCap: config.number('attn_logit_softcapping', { min: 0, default: 0 }),
-    finalSoftCap: config.number('final_logit_softcapping', { min: 0, default: 0 }),
+    logits: { softCap: config.number('final_logit_softcapping', { min: 0, default: 0 }) },
     embeddingScale: Math.sqrt(hiddenSize),
   });
 });

@@ -10,6 +10,7 @@ import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
 import { gptNeox } from './gpt_neox.js';
 import { gpt2 } from './gpt2.js';
+import { granite } from './granite.js';
 import { llama } from './llama.js';
 import { mistral } from './mistral.js';
 import { mixtral } from './mixtral.js';
@@ -81,6 +82,7 @@ const families: readonly {
     family: gemma3,
     names: { base: 'Gemma3TextModel' },
   },
+  { name: 'Granite', type: 'granite', prefix: 'model', family: granite },
   { name: 'Phi3', type: 'phi3', prefix: 'model', family: phi3 },
   { name: 'SmolLM3', type: 'smollm3', prefix: 'model', family: smollm3 },
   { name: 'Olmo2', type: 'olmo2', prefix: 'model', family: olmo2 },
@@ -117,7 +119,7 @@ const baseOfType: ReadonlyMap<string | undefined, string> = new Map(
 export const isHeadless = (architecture: string): boolean =>
   families.some((entry) => nameOf(entry, 'base') === architecture);
 
-/** The architecture a config.json names. Throws ERR_UNSUPPORTED with the list of those there are. */
+/** The architecture a config.json names. Throws ERR_UNSUPPORTED with the families there are, or the heads of the family. */
 export function architectureOf(
   names: readonly string[],
   modelType: string | undefined,
@@ -125,10 +127,15 @@ export function architectureOf(
   const name = names[0] ?? baseOfType.get(modelType);
   const architecture = name === undefined ? undefined : architectures.get(name);
   if (name !== undefined && architecture) return { name, architecture };
+  const known = families.find((entry) => name?.startsWith(entry.name));
+  const heads = known && Object.keys(known.family).map((kind) => nameOf(known, kind as HeadKind));
+  const expected = heads
+    ? `one of ${heads.join(', ')}`
+    : `one of the families ${families.map((entry) => entry.name).join(', ')}`;
   throw new HeddleError(
     'ERR_UNSUPPORTED',
-    `config.json: expected one of the architectures ${[...architectures.keys()].join(', ')}; found ` +
+    `config.json: architectures: expected ${expected}; found ` +
       `${name ?? `none, and model_type ${modelType ?? 'none'}`}`,
-    { where: 'architectures', found: name ?? 'none' },
+    { where: 'architectures', expected, found: name ?? 'none' },
   );
 }

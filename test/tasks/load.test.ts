@@ -220,7 +220,7 @@ const wrong: [what: string, edits: Edits, code: string, message: RegExp][] = [
     'an unknown architecture',
     config({ architectures: ['GPT9'] }),
     'ERR_UNSUPPORTED',
-    /config\.json.*BertModel.*GPT9/,
+    /config\.json.*families Bert, .*GPT9/,
   ],
   [
     'no architecture and an unknown type',
