@@ -1,6 +1,7 @@
 import { HeddleError } from '../errors.js';
 import type { DecoderEngine, Sequence, StepItem, WantedLogits } from './decoder_engine.js';
 import type { PagedEngine } from './paged_engine.js';
+import { abortable, type Settlement } from './settlement.js';
 
 /** How much of prompts is computed in one run, in tokens. */
 export interface ChunkLimits {
@@ -29,9 +30,8 @@ interface Task {
 interface Request {
   readonly results: Float32Array[];
   unfinished: number;
-  settled: boolean;
-  resolve(results: Float32Array[]): void;
-  reject(error: unknown): void;
+  readonly sequences: readonly Sequence[];
+  readonly settlement: Settlement<Float32Array[]>;
 }
 
 /**
@@ -73,27 +73,14 @@ export class StepScheduler implements DecoderEngine {
     batch: readonly StepItem[],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Float32Array[]> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
+    return abortable<Float32Array[]>(signal, (settlement) => {
       this.check(batch);
-      const onAbort = (): void => this.fail(request, signal?.reason);
-      const settling =
-        <T>(settle: (value: T) => void) =>
-        (value: T): void => {
-          if (request.settled) return;
-          request.settled = true;
-          signal?.removeEventListener('abort', onAbort);
-          for (const { sequence } of batch) this.taken.delete(sequence);
-          settle(value);
-        };
       const request: Request = {
         results: new Array(batch.length),
         unfinished: batch.length,
-        settled: false,
-        resolve: settling(resolve),
-        reject: settling(reject),
+        sequences: batch.map(({ sequence }) => sequence),
+        settlement,
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       batch.forEach(({ sequence, ids, wantsLogits = true }, index) => {
         const reused = wantsLogits === 'all' ? 0 : this.engine.reuse(sequence, ids);
         const task = { sequence, ids: ids.slice(reused), wantsLogits, parts: [], request, index };
@@ -101,6 +88,7 @@ export class StepScheduler implements DecoderEngine {
         this.waiting.push({ ...task, alone: false });
       });
       this.schedule();
+      return (reason) => this.fail(request, reason);
     });
   }
 
@@ -129,8 +117,15 @@ export class StepScheduler implements DecoderEngine {
 
   private fail(request: Request, reason: unknown): void {
     this.waiting = this.waiting.filter((task) => task.request !== request);
-    request.reject(reason);
+    this.release(request);
+    request.settlement.reject(reason);
     this.schedule();
+  }
+
+  /** A settled request's sequences may be in another, even while its last run ends unheard. */
+  private release({ sequences, settlement }: Request): void {
+    if (settlement.settled) return;
+    for (const sequence of sequences) this.taken.delete(sequence);
   }
 
   /** The next run starts when the event loop has handled what else is there: callers that go on join it. */
@@ -201,7 +196,9 @@ export class StepScheduler implements DecoderEngine {
     this.waiting = this.waiting.filter((other) => other !== task);
     request.results[task.index] = joined(task.parts);
     request.unfinished--;
-    if (request.unfinished === 0) request.resolve(request.results);
+    if (request.unfinished > 0) return;
+    this.release(request);
+    request.settlement.resolve(request.results);
   }
 }
 

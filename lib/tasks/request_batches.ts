@@ -5,6 +5,7 @@ import type { Tensor } from '../graph/tensor.js';
 import type { EncoderBatch, EncoderOutput } from '../models/encoder.js';
 import type { PackedBatch } from '../models/encoder_inputs.js';
 import type { EncoderRunner } from '../models/encoder_runner.js';
+import { abortable, type Settlement } from '../models/settlement.js';
 import type { CompactEncoding } from '../text/encoding.js';
 import { packTexts } from './packed_texts.js';
 
@@ -37,7 +38,7 @@ export interface BatchLimits {
   enoughTokens: number;
 }
 
-/** The request's part in a run. Nothing happens to it once it is settled. */
+/** The request's part in a run. */
 interface Request {
   readonly graph: TextGraph<unknown>;
   readonly encodings: readonly CompactEncoding[];
@@ -47,9 +48,7 @@ interface Request {
   /** After a run of several failed, each is run alone: who caused it fails, the others do not. */
   alone: boolean;
   run: Run | undefined;
-  settled: boolean;
-  resolve(results: unknown[]): void;
-  reject(error: unknown): void;
+  readonly settlement: Settlement<unknown[]>;
 }
 
 interface Run {
@@ -85,17 +84,7 @@ export class RequestBatches {
     encodings: readonly CompactEncoding[],
     signal?: AbortSignal,
   ): Promise<R[]> {
-    return new Promise<R[]>((resolve, reject) => {
-      signal?.throwIfAborted();
-      const onAbort = (): void => this.drop(request, signal?.reason);
-      const settling =
-        <T>(settle: (value: T) => void) =>
-        (value: T): void => {
-          if (request.settled) return;
-          request.settled = true;
-          signal?.removeEventListener('abort', onAbort);
-          settle(value);
-        };
+    return abortable<R[]>(signal, (settlement) => {
       const request: Request = {
         graph: graph as TextGraph<unknown>,
         encodings,
@@ -103,13 +92,11 @@ export class RequestBatches {
         since: performance.now(),
         alone: false,
         run: undefined,
-        settled: false,
-        resolve: settling(resolve as (results: unknown[]) => void),
-        reject: settling(reject),
+        settlement: settlement as Settlement<unknown[]>,
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.waiting.push(request);
       this.schedule();
+      return (reason) => this.drop(request, reason);
     });
   }
 
@@ -121,7 +108,7 @@ export class RequestBatches {
 
   /** Takes a request out: of the queue, or of its run, which ends where nobody wants it any more. */
   private drop(request: Request, reason: unknown): void {
-    request.reject(reason);
+    request.settlement.reject(reason);
     if (request.run) {
       request.run.wanted--;
       if (request.run.wanted === 0) request.run.cancel.abort();
@@ -192,17 +179,18 @@ export class RequestBatches {
     try {
       const results = await this.compute(batch, run.cancel.signal);
       let at = 0;
-      for (const { encodings, resolve } of batch) {
-        resolve(results.slice(at, at + encodings.length));
+      for (const { encodings, settlement } of batch) {
+        settlement.resolve(results.slice(at, at + encodings.length));
         at += encodings.length;
       }
     } catch (error) {
       const isOver = error instanceof HeddleError && error.code === 'ERR_DISPOSED';
-      const retried = batch.length > 1 && !isOver ? batch.filter(({ settled }) => !settled) : [];
+      const retried =
+        batch.length > 1 && !isOver ? batch.filter(({ settlement }) => !settlement.settled) : [];
       for (const request of batch) {
         request.run = undefined;
         request.alone = true;
-        if (!retried.includes(request)) request.reject(error);
+        if (!retried.includes(request)) request.settlement.reject(error);
       }
       this.waiting.unshift(...retried);
     }
