@@ -1,4 +1,8 @@
 /** Heddle: transformers, natively, in Node. */
+export { countOperations, type OperationCount, pathLengths } from './analysis/dependencies.js';
+export * as hopfield from './analysis/hopfield.js';
+export { type LookupOptions, lookup } from './analysis/lookup.js';
+export type { Rows } from './analysis/rows.js';
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
