@@ -1,4 +1,11 @@
 /** Heddle: transformers, natively, in Node. */
+export type { Plateau } from './analysis/particles/clusters.js';
+export type {
+  MatrixOption,
+  ParticleOptions,
+  ParticleSample,
+} from './analysis/particles/options.js';
+export { type ParticleRun, particles } from './analysis/particles/particles.js';
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
