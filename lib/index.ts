@@ -2,6 +2,13 @@
 export { countOperations, type OperationCount, pathLengths } from './analysis/dependencies.js';
 export * as hopfield from './analysis/hopfield.js';
 export { type LookupOptions, lookup } from './analysis/lookup.js';
+export type { Plateau } from './analysis/particles/clusters.js';
+export type {
+  MatrixOption,
+  ParticleOptions,
+  ParticleSample,
+} from './analysis/particles/options.js';
+export { type ParticleRun, particles } from './analysis/particles/particles.js';
 export type { Rows } from './analysis/rows.js';
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
