@@ -2,6 +2,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { add } from '../ops/index.js';
 import type { AttentionCall } from './attention.js';
 import type { CausalAttention, CausalSequences, Norm } from './causal_attention.js';
+import { dropped } from './train_mode.js';
 
 export interface CausalBlockParts {
   attention: CausalAttention;
@@ -30,12 +31,12 @@ export class CausalBlock {
     const { attention, feedForward, norms, parallel } = this.parts;
     const normed = norms.beforeAttention?.forward(x) ?? x;
     const mixed = attention.forward(normed, sequences, observe);
-    const attended = add(norms.afterAttention?.forward(mixed) ?? mixed, x);
+    const attended = add(dropped(norms.afterAttention?.forward(mixed) ?? mixed, 'residual'), x);
     const source = parallel ? x : attended;
     // One norm may serve both parts: it is computed once.
     const isShared = parallel && norms.beforeFeedForward === norms.beforeAttention;
     const read = isShared ? normed : (norms.beforeFeedForward?.forward(source) ?? source);
     const fed = feedForward.forward(read);
-    return add(norms.afterFeedForward?.forward(fed) ?? fed, attended);
+    return add(dropped(norms.afterFeedForward?.forward(fed) ?? fed, 'residual'), attended);
   }
 }
