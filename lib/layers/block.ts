@@ -12,6 +12,7 @@ import { Layer } from './layer.js';
 import { LayerNorm } from './norm.js';
 import type { LayerOptions, Scope } from './scope.js';
 import type { Sequences } from './sequence.js';
+import { type Dropout, type DropoutRates, dropoutRates, dropped } from './train_mode.js';
 
 export interface EncoderLayerNames extends AttentionNames {
   attentionNorm: string;
@@ -28,6 +29,8 @@ export interface BlockOptions extends LayerOptions {
   /** Normalise before each part (Xiong et al. 2020) instead of after its residual addition (Vaswani et al. 2017). */
   normFirst?: boolean;
   epsilon?: number;
+  /** In `trainMode`; default 0. */
+  dropout?: Dropout;
 }
 
 export interface EncoderLayerOptions extends BlockOptions {
@@ -43,6 +46,7 @@ const blockOptions = [
   'activation',
   'normFirst',
   'epsilon',
+  'dropout',
 ] as const;
 
 /** Names of torch.nn.TransformerEncoderLayer, with one projection each for queries, keys and values. */
@@ -57,14 +61,21 @@ const torchEncoderNames: EncoderLayerNames = {
   feedForwardNorm: 'norm2',
 };
 
+/** How the parts of a block are joined. */
+interface Joint {
+  readonly normFirst: boolean;
+  readonly rates: DropoutRates;
+}
+
 /** Residual connection around `part`, with the norm before it or after the addition. */
 function residual(
   x: Tensor,
   norm: LayerNorm,
-  normFirst: boolean,
+  { normFirst, rates }: Joint,
   part: (x: Tensor) => Tensor,
 ): Tensor {
-  return normFirst ? add(part(norm.forward(x)), x) : norm.forward(add(part(x), x));
+  const given = dropped(part(normFirst ? norm.forward(x) : x), 'residual', rates);
+  return normFirst ? add(given, x) : norm.forward(add(given, x));
 }
 
 /** Self-attention and feed-forward, each with a residual connection and a norm (Vaswani et al. 2017, section 3.1). */
@@ -73,18 +84,18 @@ export class EncoderLayer extends Layer {
   private readonly attentionNorm: LayerNorm;
   private readonly feedForward: FeedForward;
   private readonly feedForwardNorm: LayerNorm;
-  private readonly normFirst: boolean;
+  private readonly joint: Joint;
 
   constructor(options: EncoderLayerOptions) {
     super('EncoderLayer', options, [...blockOptions, 'names', 'attention']);
-    const { dModel, numHeads, dFeedForward, activation = 'relu' } = options;
+    const { dModel, numHeads, dFeedForward, activation = 'relu', dropout = 0 } = options;
     const { normFirst = false, epsilon = 1e-5, names = torchEncoderNames } = options;
     const { scope } = this;
-    this.normFirst = normFirst;
+    this.joint = { normFirst, rates: dropoutRates(dropout, 'EncoderLayer: dropout') };
     this.attention =
       options.attention ?? new MultiHeadAttention({ dModel, numHeads, names, scope });
     this.attentionNorm = new LayerNorm(dModel, { epsilon, scope: scope.at(names.attentionNorm) });
-    this.feedForward = new FeedForward({ dModel, dFeedForward, activation, names, scope });
+    this.feedForward = new FeedForward({ dModel, dFeedForward, activation, names, dropout, scope });
     this.feedForwardNorm = new LayerNorm(dModel, {
       epsilon,
       scope: scope.at(names.feedForwardNorm),
@@ -93,12 +104,10 @@ export class EncoderLayer extends Layer {
 
   /** x: float32 [rows, dModel]. `observe` is told what the attention is computed from. */
   forward(x: Tensor, sequences: Sequences, options: SelfAttentionOptions = {}): Tensor {
-    const attended = residual(x, this.attentionNorm, this.normFirst, (h) =>
+    const attended = residual(x, this.attentionNorm, this.joint, (h) =>
       this.attention.forward(h, sequences, options),
     );
-    return residual(attended, this.feedForwardNorm, this.normFirst, (h) =>
-      this.feedForward.forward(h),
-    );
+    return residual(attended, this.feedForwardNorm, this.joint, (h) => this.feedForward.forward(h));
   }
 }
 
@@ -127,33 +136,33 @@ export class DecoderLayer extends Layer {
   private readonly crossAttention: MultiHeadAttention;
   private readonly feedForward: FeedForward;
   private readonly norms: readonly [LayerNorm, LayerNorm, LayerNorm];
-  private readonly normFirst: boolean;
+  private readonly joint: Joint;
 
   constructor(options: BlockOptions) {
     super('DecoderLayer', options, blockOptions);
-    const { dModel, numHeads, dFeedForward, activation = 'relu' } = options;
+    const { dModel, numHeads, dFeedForward, activation = 'relu', dropout = 0 } = options;
     const { normFirst = false, epsilon = 1e-5 } = options;
     const { scope } = this;
-    this.normFirst = normFirst;
+    this.joint = { normFirst, rates: dropoutRates(dropout, 'DecoderLayer: dropout') };
     const norm = (name: string): LayerNorm =>
       new LayerNorm(dModel, { epsilon, scope: scope.at(name) });
     const attention = (name: string): MultiHeadAttention =>
       new MultiHeadAttention({ dModel, numHeads, scope: scope.at(name) });
     this.selfAttention = attention('self_attn');
     this.crossAttention = attention('multihead_attn');
-    this.feedForward = new FeedForward({ dModel, dFeedForward, activation, scope });
+    this.feedForward = new FeedForward({ dModel, dFeedForward, activation, dropout, scope });
     this.norms = [norm('norm1'), norm('norm2'), norm('norm3')];
   }
 
   /** x: float32 [rows, dModel]. */
   forward(x: Tensor, sequences: Sequences, memory: Memory): Tensor {
-    const { normFirst, norms } = this;
-    const own = residual(x, norms[0], normFirst, (h) =>
+    const { joint, norms } = this;
+    const own = residual(x, norms[0], joint, (h) =>
       this.selfAttention.forward(h, sequences, { causal: true }),
     );
-    const crossed = residual(own, norms[1], normFirst, (h) =>
+    const crossed = residual(own, norms[1], joint, (h) =>
       this.crossAttention.forward(h, sequences, { memory }),
     );
-    return residual(crossed, norms[2], normFirst, (h) => this.feedForward.forward(h));
+    return residual(crossed, norms[2], joint, (h) => this.feedForward.forward(h));
   }
 }

@@ -2,6 +2,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { add, scale } from '../ops/index.js';
 import type { AttentionCall } from './attention.js';
 import type { CausalAttention, CausalSequences, Norm } from './causal_attention.js';
+import { dropped } from './train_mode.js';
 
 export interface CausalBlockParts {
   attention: CausalAttention;
@@ -30,16 +31,16 @@ export class CausalBlock {
     { observe }: { observe?: (call: AttentionCall) => void } = {},
   ): Tensor {
     const { attention, feedForward, norms, parallel, residualScale = 1 } = this.parts;
-    const scaled = (part: Tensor): Tensor =>
-      residualScale === 1 ? part : scale(part, residualScale);
+    const given = (part: Tensor): Tensor =>
+      dropped(residualScale === 1 ? part : scale(part, residualScale), 'residual');
     const normed = norms.beforeAttention?.forward(x) ?? x;
     const mixed = attention.forward(normed, sequences, observe);
-    const attended = add(scaled(norms.afterAttention?.forward(mixed) ?? mixed), x);
+    const attended = add(given(norms.afterAttention?.forward(mixed) ?? mixed), x);
     const source = parallel ? x : attended;
     // One norm may serve both parts: it is computed once.
     const isShared = parallel && norms.beforeFeedForward === norms.beforeAttention;
     const read = isShared ? normed : (norms.beforeFeedForward?.forward(source) ?? source);
     const fed = feedForward.forward(read);
-    return add(scaled(norms.afterFeedForward?.forward(fed) ?? fed), attended);
+    return add(given(norms.afterFeedForward?.forward(fed) ?? fed), attended);
   }
 }

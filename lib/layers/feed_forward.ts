@@ -1,9 +1,10 @@
 import { checkSizes } from '../graph/options.js';
-import type { Tensor } from '../graph/tensor.js';
+import { inLayer, type Tensor } from '../graph/tensor.js';
 import { type Activation, activation, multiply } from '../ops/index.js';
 import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import type { LayerOptions } from './scope.js';
+import { type Dropout, type DropoutRates, dropoutRates, dropped } from './train_mode.js';
 
 export interface FeedForwardOptions extends LayerOptions {
   dModel: number;
@@ -13,6 +14,8 @@ export interface FeedForwardOptions extends LayerOptions {
   names?: { up: string; down: string };
   /** The checkpoint has weights as [inputs, outputs], as GPT-2's Conv1D. */
   transposed?: boolean;
+  /** In `trainMode`; default 0. */
+  dropout?: Dropout;
 }
 
 /** Position-wise feed-forward network, f(x·W₁ + b₁)·W₂ + b₂ (Vaswani et al. 2017, section 3.3). */
@@ -20,9 +23,18 @@ export class FeedForward extends Layer {
   private readonly up: Linear;
   private readonly down: Linear;
   private readonly activation: Activation;
+  private readonly rates: DropoutRates;
 
   constructor(options: FeedForwardOptions) {
-    const known = ['dModel', 'dFeedForward', 'activation', 'bias', 'names', 'transposed'];
+    const known = [
+      'dModel',
+      'dFeedForward',
+      'activation',
+      'bias',
+      'names',
+      'transposed',
+      'dropout',
+    ];
     super('FeedForward', options, known);
     const {
       dModel,
@@ -34,6 +46,7 @@ export class FeedForward extends Layer {
     } = options;
     checkSizes('FeedForward', { dModel, dFeedForward });
     this.activation = kind;
+    this.rates = dropoutRates(options.dropout ?? 0, 'FeedForward: dropout');
     const layer = (inputs: number, outputs: number, name: string): Linear =>
       new Linear(inputs, outputs, { bias, transposed, scope: this.scope.at(name) });
     this.up = layer(dModel, dFeedForward, names.up);
@@ -42,7 +55,10 @@ export class FeedForward extends Layer {
 
   /** x: float32 [rows, dModel]. */
   forward(x: Tensor): Tensor {
-    return this.down.forward(activation(this.up.forward(x), this.activation));
+    return inLayer(this.scope.path, () => {
+      const activated = activation(this.up.forward(x), this.activation);
+      return this.down.forward(dropped(activated, 'activation', this.rates));
+    });
   }
 }
 
@@ -84,7 +100,9 @@ export class GatedFeedForward extends Layer {
 
   /** x: float32 [rows, dModel]. */
   forward(x: Tensor): Tensor {
-    const up = activation(this.up.forward(x), this.activation);
-    return this.down.forward(multiply(up, this.gate.forward(x)));
+    return inLayer(this.scope.path, () => {
+      const up = activation(this.up.forward(x), this.activation);
+      return this.down.forward(dropped(multiply(up, this.gate.forward(x)), 'activation'));
+    });
   }
 }

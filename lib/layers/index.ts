@@ -30,4 +30,5 @@ export {
   type TokenEmbeddingsOptions,
   type TokenIds,
 } from './token_embeddings.js';
+export { type Dropout, type DropoutRates, dropoutFeeds, trainMode } from './train_mode.js';
 export { Transformer, type TransformerOptions } from './transformer.js';

@@ -26,7 +26,7 @@ export class RandomSource implements ParameterSource {
     stored?: StoredAs,
   ): State {
     const data = new Float32Array(shape.reduce((product, dim) => product * dim, 1));
-    fill(data, init, this.seed, hash(stored ? `${name} from ${stored.offset}` : name));
+    fill(data, init, this.seed, textHash(stored ? `${name} from ${stored.offset}` : name));
     return new State(name, shape, 'float32', { kind: 'data', data });
   }
 }
@@ -57,7 +57,7 @@ function normal(uniform: readonly number[], deviation: number): number[] {
 }
 
 /** FNV-1a, 32 bits. */
-function hash(text: string): number {
+export function textHash(text: string): number {
   let value = 0x811c9dc5;
   for (const unit of Buffer.from(text)) value = Math.imul(value ^ unit, 0x01000193) >>> 0;
   return value;

@@ -5,6 +5,7 @@ import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './norm.js';
 import type { LayerOptions } from './scope.js';
+import { dropped } from './train_mode.js';
 
 export interface TokenEmbeddingsNames {
   words: string;
@@ -67,7 +68,7 @@ export class TokenEmbeddings extends Layer {
       const words = this.words.forward(ids);
       const tokens = this.types ? add(words, this.types.forward(typeIds)) : words;
       const placed = this.positions ? add(tokens, this.positions.forward(positionIds)) : tokens;
-      return this.norm.forward(this.projection?.forward(placed) ?? placed);
+      return dropped(this.norm.forward(this.projection?.forward(placed) ?? placed), 'embedding');
     });
   }
 }

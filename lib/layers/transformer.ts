@@ -15,6 +15,7 @@ import { LayerNorm } from './norm.js';
 import { type SinusoidalLayout, SinusoidalPositions } from './positional_encoding.js';
 import { type LayerOptions, Scope } from './scope.js';
 import { expectPacked, type PackedIds } from './sequence.js';
+import { type Dropout, type DropoutRates, dropoutRates, dropped } from './train_mode.js';
 
 export interface TransformerOptions extends LayerOptions {
   vocabSize: number;
@@ -31,6 +32,8 @@ export interface TransformerOptions extends LayerOptions {
   maxLength?: number;
   /** Of sines and cosines; default `interleaved`. */
   positionLayout?: SinusoidalLayout;
+  /** In `trainMode`, at the places of torch.nn.Transformer and of the embeddings; default 0.1. */
+  dropout?: Dropout;
   /** Fresh parameters are drawn from this seed. */
   seed?: number;
 }
@@ -47,6 +50,7 @@ const optionNames: readonly (keyof TransformerOptions)[] = [
   'epsilon',
   'maxLength',
   'positionLayout',
+  'dropout',
   'seed',
   'scope',
 ];
@@ -63,6 +67,7 @@ export class Transformer extends Layer {
   private readonly encoderNorm: LayerNorm | undefined;
   private readonly decoderNorm: LayerNorm | undefined;
   private readonly output: Linear;
+  private readonly rates: DropoutRates;
 
   constructor(options: TransformerOptions) {
     checkOptions('Transformer', options, optionNames);
@@ -70,10 +75,12 @@ export class Transformer extends Layer {
     super('Transformer', { scope });
     const { vocabSize, dModel = 512, numHeads = 8, dFeedForward = 2048, maxLength = 512 } = sizes;
     const { numEncoderLayers = 6, numDecoderLayers = 6 } = sizes;
-    const { activation = 'relu', normFirst = false, epsilon = 1e-5 } = sizes;
+    const { activation = 'relu', normFirst = false, epsilon = 1e-5, dropout = 0.1 } = sizes;
     checkSizes('Transformer', { vocabSize, dModel, numHeads, dFeedForward, maxLength });
     checkSizes('Transformer', { numEncoderLayers, numDecoderLayers }, 0);
-    const block: BlockOptions = { dModel, numHeads, dFeedForward, activation, normFirst, epsilon };
+    const parts = { activation, normFirst, epsilon, dropout };
+    const block: BlockOptions = { dModel, numHeads, dFeedForward, ...parts };
+    this.rates = dropoutRates(dropout, 'Transformer: dropout');
     const lastNorm = (name: string): LayerNorm | undefined =>
       normFirst ? new LayerNorm(dModel, { epsilon, scope: scope.at(name) }) : undefined;
     this.embedding = new Embedding(vocabSize, dModel, { scope: scope.at('embedding') });
@@ -117,6 +124,6 @@ export class Transformer extends Layer {
     expectPacked(packed, 'Transformer');
     const scale = Math.sqrt(this.embedding.width);
     const words = this.embedding.forward(packed.ids, { scale });
-    return add(words, this.positions.forward(packed.positions));
+    return dropped(add(words, this.positions.forward(packed.positions)), 'embedding', this.rates);
   }
 }

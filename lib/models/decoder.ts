@@ -6,6 +6,7 @@ import type { Embedding } from '../layers/embedding.js';
 import { Linear } from '../layers/linear.js';
 import type { Heads } from '../layers/query_key_value.js';
 import type { Scope } from '../layers/scope.js';
+import { dropped } from '../layers/train_mode.js';
 import { activation, add, argmax, embedding, scale } from '../ops/index.js';
 import type { Rotary } from './decoder_config.js';
 import { Encoder, type EncoderBatch, type ExtraFeeds, type Head } from './encoder.js';
@@ -97,7 +98,8 @@ export class Decoder extends Encoder {
   protected embed({ ids, positionIds }: EncoderBatch): Tensor {
     const { words, positions, embeddingScale = 1 } = this.parts;
     const embedded = words.forward(ids, { scale: embeddingScale });
-    return positions ? add(embedded, positions.forward(positionIds)) : embedded;
+    const placed = positions ? add(embedded, positions.forward(positionIds)) : embedded;
+    return dropped(placed, 'embedding');
   }
 
   override outputs(batch: DecoderBatch): ReturnType<Encoder['outputs']> {

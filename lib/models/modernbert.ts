@@ -6,6 +6,7 @@ import { GatedFeedForward } from '../layers/feed_forward.js';
 import { LayerNorm } from '../layers/norm.js';
 import { RotaryPositions, rotaryFrequencies } from '../layers/rotary.js';
 import type { Scope } from '../layers/scope.js';
+import { dropped } from '../layers/train_mode.js';
 import { add, pool } from '../ops/index.js';
 import { wordTable } from './bert.js';
 import {
@@ -112,8 +113,10 @@ class ModernBertLayer implements StackedLayer {
     const rotate = (rows: Tensor, heads: number): Tensor =>
       rotary.forward(rows, batch.positionIds, heads);
     const normed = this.attentionNorm?.forward(x) ?? x;
-    const attended = add(this.attention.forward(normed, batch, { rotate, window, observe }), x);
-    return add(this.feedForward.forward(this.feedForwardNorm.forward(attended)), attended);
+    const mixed = this.attention.forward(normed, batch, { rotate, window, observe });
+    const attended = add(dropped(mixed, 'residual'), x);
+    const fed = this.feedForward.forward(this.feedForwardNorm.forward(attended));
+    return add(dropped(fed, 'residual'), attended);
   }
 }
 
@@ -147,7 +150,7 @@ export class ModernBert extends Encoder {
   }
 
   protected embed({ ids }: EncoderBatch): Tensor {
-    return this.norm.forward(this.words.forward(ids));
+    return dropped(this.norm.forward(this.words.forward(ids)), 'embedding');
   }
 
   protected override finish(hidden: Tensor): Tensor {

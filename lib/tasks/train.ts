@@ -1,6 +1,7 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { defaultBackend } from '../graph/default_backend.js';
 import { checkOptions, checkSizes } from '../graph/options.js';
+import { type Dropout, trainMode } from '../layers/train_mode.js';
 import type { Pooling } from '../ops/index.js';
 import type { Objective } from '../train/objective.js';
 import {
@@ -84,6 +85,11 @@ export interface TrainOptions<T extends TrainingTask = TrainingTask> {
   resume?: boolean;
   /** Files to lie beside the model, such as its tokenizer's. */
   companions?: Companions;
+  /**
+   * While the model is trained: probabilities that elements become 0, of the places that torch.nn.Transformer has, or of some of
+   * them; default 0. Rates in a config.json are not read.
+   */
+  dropout?: Dropout;
   /** Of labels; default 0, of `sequence-to-sequence` 0.1. */
   smoothing?: number;
   /** Of `masked-language-model`. */
@@ -126,6 +132,7 @@ const optionNames: readonly (keyof TrainOptions)[] = [
   'keepBest',
   'resume',
   'companions',
+  'dropout',
   'smoothing',
   'masking',
   'temperature',
@@ -162,7 +169,9 @@ export async function train<T extends TrainingTask>(
     throw mismatch('ERR_ARGUMENT', 'train: resume', 'a folder to resume from', 'none');
   }
   const { learningRate = 1e-3 } = options;
-  const objective = objectiveOf(model, options) as Objective<TrainingExamples[T]>;
+  const makeObjective = () => objectiveOf(model, options) as Objective<TrainingExamples[T]>;
+  const { dropout = 0 } = options;
+  const objective = trainMode(makeObjective, { dropout });
   const backend = defaultBackend();
   const folder =
     options.folder === undefined
@@ -172,13 +181,14 @@ export async function train<T extends TrainingTask>(
           model,
           backend,
           companions: options.companions ?? new Map(),
-          identity: { task: options.task, seed, batchTokens, examples: data.length },
+          identity: identityOf(options, data.length),
           newest: keepNewest,
           best: keepBest,
         });
   await folder?.open();
   using trainer = await Trainer.create({
     objective,
+    judged: makeObjective(),
     parameters: [...model.parameters],
     data,
     evaluationData: evaluation,
@@ -218,6 +228,17 @@ export async function train<T extends TrainingTask>(
   }
   await trainer.withAverages(() => saveModel(folder.modelFolder, model, options.companions));
   return { ...progress, folder: folder.modelFolder };
+}
+
+/** What must be as it was for a run to go on to the same bits, by the names of options. */
+function identityOf(options: TrainOptions, examples: number): Record<string, unknown> {
+  const { task, seed = 0, batchTokens = 2048, accumulate = 1, clipNorm = 1 } = options;
+  const { average = 0, dropout = 0, optimizer = adamW() } = options;
+  const settings = Object.entries(optimizer.settings ?? {}).map(
+    ([name, value]) => [`optimizer.${name}`, value] as const,
+  );
+  const sizes = { task, seed, batchTokens, accumulate, examples };
+  return { ...sizes, clipNorm, average, dropout, ...Object.fromEntries(settings) };
 }
 
 function objectiveOf(

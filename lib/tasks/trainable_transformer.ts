@@ -102,6 +102,7 @@ export class TrainableTransformer implements Trainable {
       maxLength: this.maxLength,
       activation: activationOf(shape.activation_function, 'activation_function'),
       positionLayout: 'halves',
+      dropout: 0,
       scope: new Scope(this.parameters),
     });
   }

@@ -7,6 +7,7 @@ import {
   readJsonObject,
 } from '../checkpoints/json_file.js';
 import { HeddleError, mismatch } from '../errors.js';
+import type { Dropout } from '../layers/train_mode.js';
 import { nearest } from './nearest.js';
 
 export const trainingTasks = [
@@ -38,6 +39,7 @@ export interface TrainingConfig {
   readonly groups?: readonly JsonFields[];
   readonly clipNorm?: number;
   readonly average?: number;
+  readonly dropout?: Dropout;
   readonly smoothing?: number;
   readonly maskRate?: number;
   readonly temperature?: number;
@@ -90,6 +92,10 @@ const keys: Readonly<Record<keyof TrainingConfig, readonly [Check, string]>> = {
   groups: [(value) => Array.isArray(value) && value.every(isFields), 'a list of objects'],
   clipNorm: [isNumber(0), 'a number from 0'],
   average: [isNumber(0, 0.9999999), 'a number from 0 to below 1'],
+  dropout: [
+    (value) => isNumber(0)(value) || isFields(value),
+    'a number from 0 to below 1, or an object with embedding, residual and activation',
+  ],
   smoothing: share,
   maskRate: share,
   temperature: [isNumber(1e-6), 'a number above 0'],

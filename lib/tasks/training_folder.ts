@@ -26,7 +26,7 @@ export interface TrainingFolderOptions {
   readonly backend: Backend;
   readonly companions: Companions;
   /** What must be the same when the run is resumed. */
-  readonly identity: Readonly<Record<string, string | number>>;
+  readonly identity: Readonly<Record<string, unknown>>;
   /** How many of the newest checkpoints are kept, and of those with the lowest loss. */
   readonly newest: number;
   readonly best: number;
@@ -105,9 +105,10 @@ export class TrainingFolder implements CheckpointStore {
    */
   async load({ path, identity }: Checkpoint): Promise<Map<string, Float32Array>> {
     for (const [name, expected] of Object.entries(this.options.identity)) {
-      if (identity[name] === expected) continue;
+      const [here, there] = [JSON.stringify(expected), JSON.stringify(identity[name])];
+      if (here === there) continue;
       const where = `${path}: ${name}`;
-      throw mismatch('ERR_CONFIG', where, `${expected}, as in this run`, `${identity[name]}`);
+      throw mismatch('ERR_CONFIG', where, `${here}, as in this run`, `${there ?? 'nothing'}`);
     }
     await this.loadWeights(path);
     const { tensors } = await openCheckpoint(join(path, 'optimizer.safetensors'));

@@ -5,6 +5,7 @@ import { readConfig } from '../checkpoints/config.js';
 import { fileError, kindOf } from '../checkpoints/file_reading.js';
 import { isFields, type JsonFields, ownField } from '../checkpoints/json_file.js';
 import { HeddleError, mismatch } from '../errors.js';
+import { dropoutRates } from '../layers/train_mode.js';
 import { poolings } from '../ops/pool.js';
 import {
   characterTokenizer,
@@ -29,7 +30,7 @@ import {
   type TextSettings,
   textPairs,
 } from './training_examples.js';
-import { optimizerOf, scheduleOf } from './training_methods.js';
+import { inConfig, optimizerOf, scheduleOf } from './training_methods.js';
 import { pairsOf, readTrainingText } from './training_text.js';
 
 /** What `train` is called with, and what its user is told. */
@@ -47,11 +48,12 @@ const tokenizerFile =
 /** Reads a run's file, its texts and its model. @throws ERR_CONFIG naming the key, ERR_INPUT and ERR_FORMAT naming the line. */
 export async function openTrainingRun(path: string, signal?: AbortSignal): Promise<TrainingRun> {
   const config = await readTrainingConfig(path);
-  const { steps, learningRate, optimizer } = config;
+  const { steps, learningRate, optimizer, dropout = 0 } = config;
   const methods = {
     optimizer: optimizerOf(optimizer, `${path}: optimizer`),
     learningRate: scheduleOf(learningRate, steps, `${path}: learningRate`),
   };
+  inConfig(`${path}: dropout`, () => dropoutRates(dropout, 'dropout'));
   if (config.pooling !== undefined && !poolings.includes(config.pooling as never)) {
     const where = `${path}: pooling`;
     throw mismatch('ERR_CONFIG', where, `one of ${poolings.join(', ')}`, `'${config.pooling}'`);
@@ -107,6 +109,7 @@ const passed = [
   'groups',
   'clipNorm',
   'average',
+  'dropout',
   'smoothing',
   'temperature',
   'pooling',

@@ -38,6 +38,7 @@ export function adafactor(options: AdafactorOptions = {}): Optimizer {
   checkFloat('adafactor: clip', clip, 0);
   return {
     weightDecay,
+    settings: { name: 'adafactor', decay, epsilons: [least, smallest], clip, weightDecay },
     rates: (learningRate, step) => [Math.min(learningRate, 1 / Math.sqrt(step)), 1, 1],
     factors: (learningRate, step) => ({
       learningRate: [learningRate],

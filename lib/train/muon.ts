@@ -41,6 +41,7 @@ export function muon(options: MuonOptions = {}): Optimizer {
     adjust === 'rms' ? 0.2 * Math.sqrt(Math.max(m, n)) : Math.sqrt(Math.max(1, m / n));
   return {
     weightDecay,
+    settings: { name: 'muon', momentum, weightDecay, adjust, except, others: others.settings },
     rates: (learningRate) => [learningRate, 1, 1],
     factors: (learningRate, step) => ({ 'rates of AdamW': others.rates(learningRate, step) }),
     update(of) {

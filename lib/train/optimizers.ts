@@ -25,6 +25,8 @@ export interface Update {
 export interface Optimizer {
   /** Unless the parameter's group says otherwise. */
   readonly weightDecay: number;
+  /** Its name and options, defaults among them: what a run that is resumed must agree with. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Learning rate, and the factors of first and second moments, of a step counted from 1. */
   rates(learningRate: number, step: number): [number, number, number];
   /** Further numbers that depend on the step; the same names, and as many numbers, for every step. */
@@ -60,6 +62,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   checkFloat('sgd: momentum', momentum, 0);
   return {
     weightDecay,
+    settings: { name: 'sgd', momentum, weightDecay },
     rates: (learningRate) => [learningRate, 1, 1],
     update(of) {
       const { parameter, rates } = of;
@@ -91,6 +94,7 @@ function adaptive(name: string, options: AdamOptions, isDecoupled: boolean): Opt
   for (const beta of [first, second]) checkFloat(`${name}: betas`, beta, 0);
   return {
     weightDecay,
+    settings: { name, betas: [first, second], epsilon, weightDecay },
     rates: (learningRate, step) => [
       learningRate,
       1 / (1 - first ** step),
@@ -134,6 +138,7 @@ export function lion(options: LionOptions = {}): Optimizer {
   for (const beta of [first, second]) checkFloat('lion: betas', beta, 0);
   return {
     weightDecay,
+    settings: { name: 'lion', betas: [first, second], weightDecay },
     rates: (learningRate) => [learningRate, 1, 1],
     update(of) {
       const { parameter, gradient, factor, rates } = of;

@@ -57,6 +57,8 @@ export interface CheckpointStore {
 
 export interface TrainerOptions<E> {
   readonly objective: Objective<E>;
+  /** What evaluations compute; default: the objective. It is another where that one has dropout. */
+  readonly judged?: Objective<E> | undefined;
   readonly parameters: readonly State[];
   readonly data: readonly E[];
   readonly evaluationData?: readonly E[] | undefined;
@@ -103,7 +105,7 @@ export class Trainer<E> {
     private readonly limits: RunLimits,
     private readonly step: TrainingStep,
   ) {
-    const { objective, evaluationData, parameters, average, backend } = options;
+    const { objective, judged = objective, evaluationData, parameters, average, backend } = options;
     const { batchTokens, batchExamples, seed } = options;
     this.batches = new Batches({
       sizes,
@@ -113,7 +115,7 @@ export class Trainer<E> {
       dropsLast: objective.isJoint ?? false,
     });
     if (evaluationData) {
-      this.evaluator = new Evaluator(objective, evaluationData, limits, backend);
+      this.evaluator = new Evaluator(judged, evaluationData, limits, backend);
       if (this.evaluator.count === 0) {
         throw mismatch('ERR_INPUT', 'evaluation data', 'enough examples for a batch', 'fewer');
       }
@@ -135,12 +137,13 @@ export class Trainer<E> {
     const options = { ...given, batchTokens, parameters };
     const tokens = Math.max(longest, Math.ceil(batchTokens / accumulate));
     const limits = { tokens, examples: Math.min(options.batchExamples ?? tokens, tokens) };
-    const { groups, optimizer, clipNorm, average, backend } = options;
+    const { groups, optimizer, clipNorm, average, seed, backend } = options;
     const step = await TrainingStep.create({
       loss: objective.loss,
       groups: groupParameters(parameters, groups),
       optimizer,
       capacities: objective.capacities(limits),
+      seed,
       backend,
       ...(clipNorm === undefined ? {} : { clipNorm }),
       ...(average === undefined ? {} : { average }),

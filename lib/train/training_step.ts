@@ -1,11 +1,13 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { Backend, RunOptions } from '../graph/backend.js';
 import { gradient } from '../graph/gradient.js';
-import { checkFloat, checkOptions, describeValue } from '../graph/options.js';
+import { checkFloat, checkOptions, checkSizes, describeValue } from '../graph/options.js';
+import { trace } from '../graph/program.js';
 import { type CompiledGraph, compile, type Feeds } from '../graph/run.js';
 import type { SymbolicDim } from '../graph/shape.js';
 import { State } from '../graph/state.js';
 import { input, stateTensor, type Tensor } from '../graph/tensor.js';
+import { dropoutFeeds, hasDropout } from '../layers/train_mode.js';
 import { add, assign, clipFactor, moment, scale, sumOfSquares } from '../ops/index.js';
 import type { Optimizer } from './optimizers.js';
 
@@ -34,6 +36,8 @@ export interface TrainingStepOptions {
   checkpoints?: readonly Tensor[];
   /** The most each symbolic dimension of the loss may be. */
   capacities?: ReadonlyMap<SymbolicDim, number>;
+  /** Of dropout, where `trainMode` has put some into the loss; default 0. */
+  seed?: number;
   backend?: Backend;
 }
 
@@ -64,9 +68,11 @@ export class TrainingStep {
   private readonly kept = new Map<string, State>();
   private sums: readonly State[] | undefined;
   private readonly members: readonly Member[];
+  private readonly drops: boolean;
 
   private constructor(private readonly options: TrainingStepOptions) {
     this.members = membersOf(options.groups);
+    this.drops = hasDropout(trace({ loss: options.loss }).program.inputs.map(({ name }) => name));
   }
 
   /** Throws what `gradient` and `compile` throw; ERR_ARGUMENT for a parameter that stands in two groups. */
@@ -79,9 +85,11 @@ export class TrainingStep {
       'average',
       'checkpoints',
       'capacities',
+      'seed',
       'backend',
     ]);
-    const { clipNorm, average } = options;
+    const { clipNorm, average, seed = 0 } = options;
+    checkSizes('TrainingStep', { seed }, 0);
     if (clipNorm !== undefined) checkFloat('TrainingStep: clipNorm', clipNorm, 0);
     if (average !== undefined && !(average >= 0 && average < 1)) {
       const expected = 'a number from 0 to below 1';
@@ -113,11 +121,11 @@ export class TrainingStep {
 
   /**
    * One step whose loss is the sum of those of several batches, each of which is a run: gradients are added up between. The
-   * update is that of the one large batch.
+   * update is that of the one large batch, but for the masks of dropout, which each run has its own of.
    */
   async runParts(
     { learningRate, step }: { learningRate: number; step: number },
-    batches: readonly MicroBatch[],
+    given: readonly MicroBatch[],
     options?: RunOptions,
   ): Promise<StepResult> {
     checkFloat('TrainingStep: learningRate', learningRate, 0);
@@ -125,10 +133,11 @@ export class TrainingStep {
       const expected = 'a whole number from 1';
       throw mismatch('ERR_ARGUMENT', 'TrainingStep: step', expected, describeValue(step));
     }
-    if (batches.length === 0) {
+    if (given.length === 0) {
       throw mismatch('ERR_ARGUMENT', 'TrainingStep: batches', 'at least one', 'none');
     }
     const rates = this.ratesAt(learningRate, step);
+    const batches = this.drops ? this.withMasks(given, step) : given;
     let loss = 0;
     let gradNorm = Number.NaN;
     for (const [i, { feeds, sizes }] of batches.entries()) {
@@ -142,6 +151,14 @@ export class TrainingStep {
     }
     if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return { loss, gradNorm };
     throw await this.diverged(step, loss, batches);
+  }
+
+  private withMasks(batches: readonly MicroBatch[], step: number): MicroBatch[] {
+    const { seed = 0 } = this.options;
+    return batches.map(({ feeds, sizes }, part) => ({
+      feeds: { ...feeds, ...dropoutFeeds(seed, step, part) },
+      sizes,
+    }));
   }
 
   private ratesAt(learningRate: number, step: number): Feeds {

@@ -75,9 +75,9 @@ const table: [what: string, call: () => unknown, code: string, message: RegExp][
   ],
   [
     'of EncoderLayer',
-    () => new layers.EncoderLayer({ ...block, dropout: 0 }),
+    () => new layers.EncoderLayer({ ...block, dropuot: 0 }),
     'ERR_ARGUMENT',
-    /normFirst.*'dropout'/,
+    /normFirst.*'dropuot'/,
   ],
   [
     'of FeedForward',

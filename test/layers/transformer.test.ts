@@ -12,7 +12,7 @@ import { firstDifference, reference } from '../reference.js';
 const folder = new URL('../fixtures/transformer', import.meta.url).pathname;
 
 describe.each(['post_norm', 'pre_norm'])('nn.Transformer, %s', async (variant) => {
-  const { options, sources, targets, tolerance } = JSON.parse(
+  const { options, dropout, sources, targets, tolerance } = JSON.parse(
     readFileSync(`${folder}/${variant}.json`, 'utf8'),
   );
   const file = `${folder}/${variant}.safetensors`;
@@ -23,6 +23,7 @@ describe.each(['post_norm', 'pre_norm'])('nn.Transformer, %s', async (variant) =
   const transformer = new nn.Transformer({ ...options, scope });
   const logits = transformer.forward(nn.pack(sources), nn.pack(targets));
   const golden = readTensors(readFileSync(file)).get('logits');
+  const dropped = readTensors(readFileSync(file)).get('dropped');
 
   it('agrees with torch.nn.Transformer natively', async () => {
     const graph = await compile({ logits }, new Map(), { backend: nativeBackend() });
@@ -34,6 +35,19 @@ describe.each(['post_norm', 'pre_norm'])('nn.Transformer, %s', async (variant) =
   it('agrees with torch.nn.Transformer in float64', async () => {
     const result = await reference({ logits });
     expect(firstDifference(result.logits, golden?.data ?? [], 2e-6, 2e-6)).toBeUndefined();
+  });
+
+  it('drops what torch.nn.Transformer drops while it is trained', async () => {
+    const training = nn.trainMode(
+      () => transformer.forward(nn.pack([sources[1]]), nn.pack([targets[1]])),
+      { dropout: dropout.rate },
+    );
+    const feeds = nn.dropoutFeeds(dropout.seed, dropout.step);
+    const graph = await compile({ training }, new Map(), { backend: nativeBackend() });
+    const result = (await graph.run(feeds)).training;
+    expect(firstDifference(result.data, dropped?.data ?? [], tolerance, 1e-4)).toBeUndefined();
+    const exact = await reference({ training }, feeds);
+    expect(firstDifference(exact.training, dropped?.data ?? [], 2e-6, 2e-6)).toBeUndefined();
   });
 });
 

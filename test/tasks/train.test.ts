@@ -10,6 +10,7 @@ import {
   loadTransformer,
   type TrainableTransformer,
 } from '../../lib/tasks/trainable_transformer.js';
+import { adamW, lion } from '../../lib/train/optimizers.js';
 import { cosine } from '../../lib/train/schedules.js';
 import { temporaryFolder } from './tiny_model.js';
 
@@ -61,6 +62,7 @@ describe('train', () => {
       ...run,
       folder,
       keepBest: 0,
+      dropout: 0.2,
       onStep: ({ loss }) => wholeLosses.push(loss),
     });
 
@@ -71,6 +73,7 @@ describe('train', () => {
       ...run,
       folder: others,
       keepBest: 0,
+      dropout: 0.2,
       signal: stop.signal,
       onStep({ step, loss }) {
         losses.push(loss);
@@ -84,6 +87,7 @@ describe('train', () => {
       ...run,
       folder: others,
       keepBest: 0,
+      dropout: 0.2,
       resume: true,
       onStart: ({ step }) => starts.push(step),
       onStep: ({ loss }) => losses.push(loss),
@@ -94,6 +98,26 @@ describe('train', () => {
     expect(await weightsOf(after as never)).toEqual(await weightsOf(whole as never));
     const saved = (path: string) => readFile(join(path, 'model', 'model.safetensors'));
     expect((await saved(others)).equals(await saved(folder))).toBe(true);
+  });
+
+  it('drops while it learns, other elements in each step, and not while it is judged', async () => {
+    const losses = async (dropout: number) => {
+      using model = freshTrainable(gpt2, 1);
+      const [steps, judged]: [number[], number[]] = [[], []];
+      await train(model, counting.slice(0, 4), {
+        ...run,
+        steps: 2,
+        learningRate: 0,
+        dropout,
+        onStep: ({ loss }) => steps.push(loss),
+        onEvaluation: ({ loss }) => judged.push(loss),
+      });
+      return { steps, judged };
+    };
+    const [plain, dropped] = [await losses(0), await losses(0.5)];
+    expect(plain.steps[0]).toBe(plain.steps[1]);
+    expect(new Set([...dropped.steps, plain.steps[0]]).size).toBe(3);
+    expect(dropped.judged).toEqual(plain.judged);
   });
 
   it('saves what load opens, with the logits of the weights that were trained', async () => {
@@ -260,6 +284,12 @@ describe('what training refuses', () => {
     });
     const seeded = refused({ folder, resume: true, seed: 6 });
     expect(await seeded).toMatch(/ERR_CONFIG.*seed/);
+    const optimized = (optimizer: object) => refused({ folder, resume: true, optimizer });
+    expect(await optimized(adamW({ betas: [0.9, 0.99] }))).toMatch(
+      /ERR_CONFIG.*optimizer\.betas: expected \[0\.9,0\.99\].*found \[0\.9,0\.999\]/,
+    );
+    expect(await optimized(lion())).toMatch(/ERR_CONFIG.*optimizer\.name/);
+    expect(await refused({ folder, resume: true, dropout: 0.1 })).toMatch(/ERR_CONFIG.*dropout/);
   });
 
   it('what is left of a killed run does not matter', async () => {

@@ -77,6 +77,8 @@ describe('the file of a training run', () => {
       { optimizer: { name: 'adamW', beta: 1 } },
       /ERR_CONFIG.*optimizer.*beta/,
     ],
+    ['a rate of dropout', { dropout: 1 }, /ERR_CONFIG.*dropout.*less than 1/],
+    ['a place of dropout', { dropout: { hidden: 0.1 } }, /ERR_CONFIG.*dropout.*hidden/],
     ['a schedule', { learningRate: { schedule: 'cosin', peak: 1 } }, /ERR_CONFIG.*'cosine'/],
     [
       "a schedule's key",
