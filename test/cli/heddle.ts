@@ -32,8 +32,12 @@ export function script(
 }
 
 /** Runs Node to its end, in a folder. */
-export function node(args: readonly string[], cwd: string): Promise<Finished> {
-  return finish(process.execPath, args, {}, '', cwd);
+export function node(
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Finished> {
+  return finish(process.execPath, args, env, '', cwd);
 }
 
 /** Runs a line of shell in which "$heddle" is the command. */

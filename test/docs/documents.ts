@@ -30,6 +30,19 @@ export function samplesOf(file: string, text: string): Sample[] {
   }));
 }
 
+/** The blocks of JavaScript as one program, each line where the document has it, so that errors name the document's lines. */
+export function programOf(text: string): string {
+  let isCode = false;
+  return text
+    .split('\n')
+    .map((line) => {
+      if (line === (isCode ? '```' : '```js')) isCode = !isCode;
+      else if (isCode) return line;
+      return '';
+    })
+    .join('\n');
+}
+
 /** Relative links to what is not there, each as `file: link`. */
 export function brokenLinks(file: string, text: string): string[] {
   const prose = text.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '');
