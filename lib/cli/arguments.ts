@@ -1,7 +1,7 @@
 /**
  * Writes arguments so that cac's parser cannot misread them. It would take the argument behind a flag for its value where it
- * looks like a number or a boolean (`--json 1e3`), and takes no value that begins with a dash (`--file -`, or `-` alone, which
- * is put at the end).
+ * looks like a number or a boolean (`--json 1e3`), and takes no value that begins with a dash (`--file -`, `--beta -2`, or `-`
+ * alone, which is put at the end).
  *
  * @param args as the process got them, without Node and the script. @param flags names of the options without a value.
  */
@@ -15,8 +15,8 @@ export function unambiguous(args: readonly string[], flags: ReadonlySet<string>)
     const isOption = /^--?[a-z][^=]*$/.test(arg) && next !== undefined;
     if (isOption && flags.has(arg.replace(/^-+/, '')) && !next.startsWith('-')) {
       result.push(`${arg}=true`);
-    } else if (isOption && !flags.has(arg.replace(/^-+/, '')) && next === '-') {
-      result.push(`${arg}=-`);
+    } else if (isOption && !flags.has(arg.replace(/^-+/, '')) && /^-($|\.?\d)/.test(next)) {
+      result.push(`${arg}=${next}`);
       i++;
     } else if (arg === '-') {
       dashes.push(arg);

@@ -6,6 +6,7 @@ const cases: [given: string, expected: string][] = [
   ['embed --json 1e3', 'embed --json=true 1e3'],
   ['embed -h true', 'embed -h=true true'],
   ['embed --json --file - a', 'embed --json --file=- a'],
+  ['embed --file -2 --file -.5 --json -2', 'embed --file=-2 --file=-.5 --json -2'],
   ['embed --json - a', 'embed --json a -- -'],
   ['embed --file a --json', 'embed --file a --json'],
   ['embed a - b', 'embed a b -- -'],

@@ -47,8 +47,8 @@ export interface ParticleOptions {
   /** Steps, accepted or not, before ERR_ARGUMENT says that the time is too long; default 100,000. */
   maxSteps?: number;
   signal?: AbortSignal;
-  /** After each step. */
-  onProgress?: (progress: { time: number; total: number }) => void;
+  /** After each step; `evaluations`: how often all velocities were computed up to then. */
+  onProgress?: (progress: { time: number; total: number; evaluations: number }) => void;
   /** At each time of measurement; awaited. */
   onSample?: (sample: ParticleSample) => void | Promise<void>;
 }

@@ -87,7 +87,7 @@ export async function particles(options: ParticleOptions): Promise<ParticleRun> 
       run.evaluations = step.evaluations;
       run.rejected = step.rejected;
       if (step.to === time) step.at(time, positions);
-      onProgress?.({ time: step.to, total: time });
+      onProgress?.({ time: step.to, total: time, evaluations: step.evaluations });
       signal?.throwIfAborted();
     }
     if (time > 0) run.positions = positions;

@@ -4,7 +4,21 @@ import { describe, expect, it } from 'vitest';
 import { particles } from '../../../lib/analysis/particles/particles.js';
 
 const fixture = new URL('../../fixtures/particles/trajectories.json', import.meta.url);
-const trajectories = JSON.parse(await readFile(fixture, 'utf8'));
+
+interface Trajectory {
+  dynamics: 'sa' | 'usa';
+  n: number;
+  d: number;
+  beta: number;
+  time: number;
+  query?: number[][];
+  key?: number[][];
+  value?: number[][];
+  energy: number[];
+  /** [time][particle][coordinate]. */
+  positions: number[][][];
+}
+const trajectories: Trajectory[] = JSON.parse(await readFile(fixture, 'utf8'));
 
 /**
  * The common inner product of particles that start orthogonal, Q = K = V = I (Geshkovski et al. 2023, section 6, for SA; for USA
@@ -167,10 +181,10 @@ describe('trajectories', () => {
   it.each(trajectories)(
     'are those of SciPy: $dynamics, n = $n, d = $d, β = $beta',
     async ({ dynamics, n, d, beta, time, query, key, value, positions, energy }) => {
-      const matrices = query ? { query, key, value } : {};
+      const matrices = query && key && value ? { query, key, value } : {};
       const seen: number[] = [];
       const run = await particles({
-        ...{ n, d, beta, time, dynamics, ...matrices, init: positions[0] },
+        ...{ n, d, beta, time, dynamics, ...matrices, init: positions[0] as number[][] },
         samples: positions.length,
         tolerance: 1e-7,
         onSample: ({ positions: x }) => void seen.push(...x),
@@ -178,7 +192,7 @@ describe('trajectories', () => {
       const errors = positions.flat(2).map((x: number, i: number) => x - (seen[i] as number));
       expect(errors).toHaveLength(n * d * positions.length);
       expect(largest(errors)).toBeLessThan(1e-5);
-      expect(run.energy.map((value, i) => value / energy[i])).toEqual(
+      expect(run.energy.map((value, i) => value / (energy[i] as number))).toEqual(
         energy.map(() => expect.closeTo(1, 4)),
       );
       expect([...run.positions]).toEqual(seen.slice(-n * d));
