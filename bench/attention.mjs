@@ -47,31 +47,36 @@ export async function bench({ quick, threads, log }) {
   return results;
 }
 
-/** A plan that repeats attention over one text, or its gradient by queries, keys and values. */
+/**
+ * A plan that repeats attention over one text, or its gradient by queries, keys and values, given what the way forward keeps.
+ */
 function attention(length, causal, backward) {
   const rows = { kind: 'input', dims: [length, width] };
   const segments = { kind: 'input', dims: [2], dtype: 'int32' };
   const operands = { q: rows, k: rows, v: rows, segments, keySegments: segments };
-  if (backward) Object.assign(operands, { output: rows, gradient: rows });
+  const logSums = { kind: 'input', dims: [length, heads] };
+  if (backward) Object.assign(operands, { output: rows, logSums, gradient: rows });
   const absent = Array(6).fill(null); // positions, biases
   const given = ['q', 'k', 'v', 'segments', 'keySegments', ...absent];
   const attributes = {
     ints: [heads, heads, -1, causal ? 0 : -1, 0],
     floats: [1 / Math.sqrt(size), 0],
   };
-  const step = (kernel, own, out, columns) => {
-    return { kernel, in: [...given, ...own], out, dims: [length, columns], ...attributes };
+  const own = backward ? ['output', 'logSums', 'gradient'] : [];
+  const result = (out) => ({ out, dims: [length, width] });
+  const step = {
+    kernel: backward ? 'attentionGradient' : 'attention',
+    in: [...given, ...own],
+    ...result('first'),
+    more: backward ? [result('byKeys'), result('byValues')] : [null],
+    ...attributes,
   };
-  const steps = backward
-    ? [
-        step('attentionStatistics', ['output', 'gradient'], 'statistics', 3 * heads),
-        step('attentionQueryGradient', ['statistics', 'gradient'], 'byQueries', width),
-        step('attentionKeyValueGradient', ['statistics', 'gradient'], 'byKeys', 2 * width),
-      ]
-    : [step('attention', [], 'y', width)];
-  const plan = repeatedSteps({ operands, steps, repeats: length > 512 ? 1 : 4 });
-  const inputs = Object.values(operands).map(({ dtype }) =>
-    dtype === 'int32' ? Int32Array.of(0, length) : randomFloats(length * width),
-  );
+  const plan = repeatedSteps({ operands, steps: [step], repeats: length > 512 ? 1 : 4 });
+  const inputs = Object.entries(operands).map(([name, { dims, dtype }]) => {
+    if (dtype === 'int32') return Int32Array.of(0, length);
+    // Scores of these random rows are near 0, so that weights add up to about 1.
+    if (name === 'logSums') return new Float32Array(length * heads).fill(Math.log(length));
+    return randomFloats(dims[0] * dims[1]);
+  });
   return { plan, inputs };
 }

@@ -12,8 +12,8 @@ const bytesOf = { float32: 4, float16: 2, bfloat16: 2, int32: 4 };
  *
  * @param {Record<string, { kind: 'input' | 'state', dims: number[], dtype?: string }>} operands inputs and states, in the order
  * in which `run` and `states` give them
- * @param {{ kernel: string, in: (string | null)[], out: string, dims: number[], dtype?: string, ints?: number[], floats?: number[] }[]} steps
- * `in`: operands or earlier results by name; null is an absent optional
+ * @param {{ kernel: string, in: (string | null)[], out: string, dims: number[], more?: ({ out: string, dims: number[] } | null)[], dtype?: string, ints?: number[], floats?: number[] }[]} steps
+ * `in`: operands or earlier results by name; null is an absent optional. `more`: results after the first
  * @param {object[]} states what `loadState` and `createState` gave
  */
 export function repeatedSteps({ operands, steps, states = [], repeats }) {
@@ -25,7 +25,8 @@ export function repeatedSteps({ operands, steps, states = [], repeats }) {
     numbers[name] = add({ kind: kinds[kind], dtype, index: counts[kind]++, dims });
   }
   let arenaBytes = 0;
-  for (const { out, dims, dtype = 'float32' } of steps) {
+  const results = steps.flatMap((step) => [step, ...(step.more ?? [])]).filter((each) => each);
+  for (const { out, dims, dtype = 'float32' } of results) {
     numbers[out] = add({ kind: arena, dtype, index: arenaBytes, dims });
     arenaBytes += align(sizeOf(dims, dtype));
   }
@@ -33,12 +34,13 @@ export function repeatedSteps({ operands, steps, states = [], repeats }) {
   const result = add({ kind: output, index: 0, dims });
   const nodes = Array.from({ length: repeats * steps.length }, (_, i) => {
     const step = steps[i % steps.length];
-    const out = i === repeats * steps.length - 1 ? result : numbers[step.out];
+    const first = i === repeats * steps.length - 1 ? result : numbers[step.out];
+    const more = (step.more ?? []).map((each) => (each ? numbers[each.out] : -1));
     const operandNumbers = step.in.map((name) => (name === null ? -1 : numbers[name]));
     return {
       kernel: step.kernel,
       in: operandNumbers,
-      out,
+      out: [first, ...more],
       ints: step.ints ?? [],
       floats: step.floats ?? [],
     };

@@ -3,7 +3,7 @@
 // stands between already. All sizes are taken at capacity; real ones are never larger.
 //
 // The same walk refuses nodes that read what nothing has written, or whose output overlaps their
-// own inputs.
+// own inputs or another of their outputs.
 #include <inttypes.h>
 
 #include <algorithm>
@@ -100,7 +100,14 @@ class Walk {
         writes.push_back(rangeOf(value));
       }
     }
-    for (const Range& write : writes) refuseOverlap(number, node, write, reads);
+    for (size_t i = 0; i < writes.size(); ++i) {
+      refuseOverlap(number, node, writes[i], reads);
+      for (size_t j = 0; j < i; ++j) {
+        if (!writes[i].overlaps(writes[j])) continue;
+        throw Error(ErrorCode::kArgument, "node %zu (%s): two outputs overlap", number,
+                    node.kernel->name);
+      }
+    }
 
     bool conflict = static_cast<int64_t>(number) == plan_.firstWrite;
     for (const Range& read : reads) conflict |= overlapsAny(read, writes_);

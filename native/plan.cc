@@ -55,12 +55,12 @@ class Run {
       const Node& node = plan_.nodes[i];
       if (!node.checkAtRun) continue;
       // Absent operands are told by their rank, as when the plan was made.
-      std::vector<Tensor> tensors(calls_[i].inputs, calls_[i].inputs + node.inputs);
+      std::vector<Tensor> tensors(calls_[i].inputs, calls_[i].inputs + node.inputs + node.outputs);
       for (Tensor& tensor : tensors) {
         if (!tensor.data) tensor.rank = -1;
       }
       checkAtRun({static_cast<int64_t>(i), node.kernel->name, node.signature, tensors.data(),
-                  calls_[i].outputs, calls_[i].ints, calls_[i].floats});
+                  tensors.data() + node.inputs, calls_[i].ints, calls_[i].floats});
     }
   }
 

@@ -162,15 +162,8 @@ void checkValues(const NodeView& view) {
   }
 }
 
-// Inputs of the gradients of attention after all others; the output of attention may stand in the
-// first place.
-enum { kStatistics = 11, kGradient };
-
-void checkGradient(const NodeView& view) {
-  checkValues(view);
-  const int64_t v = view.inputs[2].dims[1] / view.ints[kKeyHeads] * view.ints[kHeads];
-  expectColumns(view, "gradient", view.inputs[kGradient], v);
-}
+// Inputs of the gradient of attention after all others.
+enum { kOutput = 11, kLogSums };
 
 }  // namespace
 
@@ -205,22 +198,15 @@ void checkAttention(const NodeView& view) {
   checkValues(view);
   const int64_t v = columns(view, "v", view.inputs[2]);
   expectColumns(view, "output", view.outputs[0], v / keyHeads * heads);
+  if (!isAbsent(view.outputs[1])) expectColumns(view, "logSums", view.outputs[1], heads);
 }
 
-void checkAttentionStatistics(const NodeView& view) {
-  checkGradient(view);
-  expectColumns(view, "output", view.inputs[kStatistics], view.inputs[kGradient].dims[1]);
-  expectColumns(view, "output", view.outputs[0], 3 * view.ints[kHeads]);
-}
-
-void checkAttentionQueryGradient(const NodeView& view) {
-  checkGradient(view);
-  expectColumns(view, "statistics", view.inputs[kStatistics], 3 * view.ints[kHeads]);
-}
-
-void checkAttentionKeyValueGradient(const NodeView& view) {
-  checkAttentionQueryGradient(view);
-  expectColumns(view, "output", view.outputs[0], view.inputs[1].dims[1] + view.inputs[2].dims[1]);
+void checkAttentionGradient(const NodeView& view) {
+  checkValues(view);
+  const int64_t heads = view.ints[kHeads];
+  const int64_t v = view.inputs[2].dims[1] / view.ints[kKeyHeads] * heads;
+  expectColumns(view, "y", view.inputs[kOutput], v);
+  expectColumns(view, "logSums", view.inputs[kLogSums], heads);
 }
 
 void checkAttentionWeights(const NodeView& view) {

@@ -24,9 +24,7 @@ void checkColumnSums(const NodeView& view);
 void checkRelativeBiasGradient(const NodeView& view);
 void checkUnfoldGradient(const NodeView& view);
 void checkColumnsGradient(const NodeView& view);
-void checkAttentionStatistics(const NodeView& view);
-void checkAttentionQueryGradient(const NodeView& view);
-void checkAttentionKeyValueGradient(const NodeView& view);
+void checkAttentionGradient(const NodeView& view);
 
 void checkDescend(const NodeView& view);
 

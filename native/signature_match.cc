@@ -104,7 +104,8 @@ void bindAll(Letters* letters, const NodeView& view) {
     if (tensor.rank >= 0) letters->bind(signature.inputs[i], tensor);
   }
   for (size_t i = 0; i < signature.outputs.size(); ++i) {
-    letters->bind(signature.outputs[i], view.outputs[i]);
+    const Tensor& tensor = view.outputs[i];
+    if (tensor.rank >= 0) letters->bind(signature.outputs[i], tensor);
   }
 }
 

@@ -55,7 +55,7 @@ const Line kLines[] = {
   {"matmul", "a f32[A,B], b f32[C,D] -> f32[M,N]",
    {{"transposeA", 0, 1}, {"transposeB", 0, 1}}, {}, false, checkMatmul},
   {"attention",
-   ATTENTION " -> f32[Q,O]",
+   ATTENTION " -> f32[Q,O], logSums? f32[Q,T]",
    kAttentionInts, {"scale", "softCap"}, false, checkAttention, checkAttentionRun},
   {"attentionWeights",
    "q f32[Q,D], k f32[K,E], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
@@ -127,12 +127,9 @@ const Line kLines[] = {
   {"columnsGradient", "gradient f32[R,O] -> f32[R,C]",
    {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
    {}, false, checkColumnsGradient},
-  {"attentionStatistics", ATTENTION ", output f32[Q,O], gradient f32[Q,O] -> f32[Q,T]",
-   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionStatistics, checkAttentionRun},
-  {"attentionQueryGradient", ATTENTION ", statistics f32[Q,T], gradient f32[Q,O] -> f32[Q,D]",
-   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionQueryGradient, checkAttentionRun},
-  {"attentionKeyValueGradient", ATTENTION ", statistics f32[Q,T], gradient f32[Q,O] -> f32[K,C]",
-   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionKeyValueGradient, checkAttentionRun},
+  {"attentionGradient",
+   ATTENTION ", y f32[Q,O], logSums f32[Q,T], gradient f32[Q,O] -> f32[Q,D], byKeys? f32[K,E], byValues? f32[K,F]",
+   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionGradient, checkAttentionRun},
   {"crossEntropy", "logits f32[R,C], labels index<C>[R] -> f32[R,1]", {}, {"smoothing"}},
   {"crossEntropyGradient", "logits f32[R,C], labels index<C>[R], gradient f32[R,1] -> f32[R,C]", {}, {"smoothing"}},
   {"dropout", "x f32[*], seed index<2147483648>[1], step index<2147483648>[1] -> f32[*]",
@@ -170,6 +167,7 @@ class Parser {
     expect('-');
     expect('>');
     outputs->push_back(operand("output"));
+    while (accept(',')) outputs->push_back(operand(word()));
     if (*at_) fail();
   }
 

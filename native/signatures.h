@@ -3,6 +3,7 @@
 //
 //   x f32[R,K], weight packed[N,K], bias? f32[N] -> f32[R,N]
 //
+// Outputs after the first have names too, and may be optional: what nobody reads is not computed.
 // An operand is `name type[dims]`; `?` marks an optional one. A letter stands for a dim, the same
 // one wherever it appears; `S+1` is one more than S; `[*]` is any shape, the same wherever it
 // appears; `[?]` is any shape. Types:

@@ -59,8 +59,9 @@ export function encode(
       throw new Error(`the addon has no kernel '${call.kernel}', which the op '${node.op}' needs`);
     const order = call.operands ?? rule.operands.map((_, i) => i);
     const inputs = order.map((i) => node.operands[i] ?? -1);
-    words.push(kernel, inputs.length, 1, call.ints.length, call.floats.length);
-    words.push(...inputs, node.result, ...call.ints, ...call.floats.map(floatBits));
+    const results = [node.result, ...node.further];
+    words.push(kernel, inputs.length, results.length, call.ints.length, call.floats.length);
+    words.push(...inputs, ...results, ...call.ints, ...call.floats.map(floatBits));
   }
   return BigInt64Array.from(words, BigInt);
 }

@@ -62,7 +62,7 @@ export function fuse(program: Program): Program {
 
 /** Drops the values that fusion took the nodes of. */
 function withoutUnused(program: Program): Program {
-  const made = new Set(program.nodes.map((node) => node.result));
+  const made = new Set(program.nodes.flatMap((node) => [node.result, ...node.further]));
   const numbers: number[] = [];
   let count = 0;
   const values = program.values.filter((value, number) => {
@@ -78,6 +78,7 @@ function withoutUnused(program: Program): Program {
       ...node,
       operands: node.operands.map(renumber),
       result: renumber(node.result),
+      further: node.further.map(renumber),
     })),
     inputs: program.inputs.map((entry) => ({ ...entry, value: renumber(entry.value) })),
     outputs: program.outputs.map((entry) => ({ ...entry, value: renumber(entry.value) })),

@@ -4,7 +4,15 @@ import { inRecordedOrder } from './program.js';
 import { type GradientCall, ruleOf } from './rules.js';
 import { formatShape } from './shape.js';
 import type { State } from './state.js';
-import { expectTensor, inLayer, record, sourceNode, type Tensor, tensor } from './tensor.js';
+import {
+  expectTensor,
+  furtherResult,
+  inLayer,
+  record,
+  sourceNode,
+  type Tensor,
+  tensor,
+} from './tensor.js';
 
 /** The same state may stand behind many tensors: they are one parameter. */
 type Key = Tensor | State;
@@ -66,6 +74,12 @@ export function gradient(
   for (const value of nodes.reverse()) {
     const node = sourceNode(value);
     const incoming = gradients.get(value);
+    if (value.source.kind === 'further' && incoming && wanted.has(value)) {
+      const { of, index } = value.source;
+      const op = sourceNode(of)?.op ?? '';
+      const name = ruleOf(op).further?.[index]?.name;
+      throw undifferentiable(of, op, `it has no gradient of its result ${name}`);
+    }
     if (!node || !incoming || !wanted.has(value)) continue;
     const { op, operands, attributes } = node;
     const rule = ruleOf(op);
@@ -115,7 +129,11 @@ function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tenso
   const again = (value: Tensor): Tensor => {
     const ready = known.get(value);
     if (ready) return ready;
-    const node = before.has(value) ? sourceNode(value) : undefined;
+    if (!before.has(value)) return value;
+    if (value.source.kind === 'further') {
+      return furtherResult(again(value.source.of), value.source.index);
+    }
+    const node = sourceNode(value);
     if (!node) return value;
     const operands = node.operands.map((operand) => operand && again(operand));
     const clone = record(ruleOf(node.op), operands, node.attributes);
@@ -129,6 +147,7 @@ function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tenso
 function dependents(nodes: readonly Tensor[], parameters: ReadonlySet<Key>): Set<Tensor> {
   const wanted = new Set<Tensor>();
   for (const value of nodes) {
+    if (value.source.kind === 'further' && wanted.has(value.source.of)) wanted.add(value);
     const node = sourceNode(value);
     const constants = node && ruleOf(node.op).constants;
     const depends = node?.operands.some(

@@ -28,9 +28,10 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
   const outputs = new Set(program.outputs.map((output) => output.value));
   const buffers = new Map<number, Buffer>();
   program.nodes.forEach((node, at) => {
-    if (program.values[node.result]?.source.kind === 'op' && !outputs.has(node.result)) {
-      const bytes = Math.max(alignment, Math.ceil(bytesOf(node.result) / alignment) * alignment);
-      buffers.set(node.result, { value: node.result, bytes, first: at, last: at, offset: -1 });
+    for (const value of [node.result, ...node.further]) {
+      if (program.values[value]?.source.kind !== 'op' || outputs.has(value)) continue;
+      const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
+      buffers.set(value, { value, bytes, first: at, last: at, offset: -1 });
     }
     for (const operand of node.operands) {
       const buffer = buffers.get(operand);

@@ -23,6 +23,8 @@ export interface ProgramNode {
   /** Value numbers; −1 where an optional operand is absent. */
   readonly operands: readonly number[];
   readonly result: number;
+  /** Its results after the first; −1 where nothing reads one. */
+  readonly further: readonly number[];
   readonly attributes: Attributes;
   readonly name: string | undefined;
 }
@@ -65,6 +67,7 @@ export function trace(
   const states: State[] = [];
   const values: ProgramValue[] = [];
   const nodes: ProgramNode[] = [];
+  const furtherOf = new Map<Tensor, number[]>(); // of the first result
   const inputs: { name: string; value: number; data?: Float32Array | Int32Array }[] = [];
   const numbers = new Map<Tensor, number>();
   const stateValues = new Map<State, number>();
@@ -100,7 +103,13 @@ export function trace(
         written === undefined ? addValue(value, { kind: 'op' }) : (operands[written] ?? -1);
       numbers.set(value, result);
       const { op, attributes } = source;
-      nodes.push({ op, operands, result, attributes, name: value.name ?? value.path });
+      const further = (ruleOf(op).further ?? []).map(() => -1);
+      furtherOf.set(value, further);
+      nodes.push({ op, operands, result, further, attributes, name: value.name ?? value.path });
+    } else if (source.kind === 'further') {
+      const further = furtherOf.get(source.of) as number[];
+      if (further[source.index] < 0) further[source.index] = addValue(value, { kind: 'op' });
+      numbers.set(value, further[source.index]);
     } else {
       const number = addValue(value, { kind: 'input', input: inputs.length });
       numbers.set(value, number);
@@ -128,6 +137,7 @@ export function trace(
         op: 'scale',
         operands: [value],
         result,
+        further: [],
         attributes: { scale: 1, shift: 0 },
         name,
       });
@@ -149,6 +159,8 @@ export function inRecordedOrder(roots: readonly Tensor[]): Tensor[] {
     seen.add(value);
     if (value.source.kind === 'op') {
       for (const operand of value.source.operands) if (operand) pending.push(operand);
+    } else if (value.source.kind === 'further') {
+      pending.push(value.source.of);
     }
   }
   return [...seen].sort((a, b) => a.order - b.order);

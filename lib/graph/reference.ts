@@ -1,6 +1,6 @@
 import { HeddleError } from '../errors.js';
 import type { Program } from './program.js';
-import { type ReferenceTensor, ruleOf } from './rules.js';
+import { type ReferenceOutput, type ReferenceTensor, ruleOf } from './rules.js';
 
 /** States of the float64 backend, by the program's state numbers. */
 export type ReferenceStates = readonly (Float64Array | Int32Array)[];
@@ -46,15 +46,22 @@ export function runReference(
   for (const node of program.nodes) {
     if (isCancelled()) throw new HeddleError('ERR_ENGINE', 'the run was cancelled');
     const rule = ruleOf(node.op);
-    const { shape = [], data } = values[node.result] ?? {};
-    const output = new Float64Array(shape.reduce((product, dim) => product * dim, 1));
+    const outputOf = (value: number): ReferenceOutput => {
+      const { shape = [] } = values[value] ?? {};
+      return { shape, data: new Float64Array(shape.reduce((product, dim) => product * dim, 1)) };
+    };
+    const output = outputOf(node.result);
+    const further = node.further.map((value) => (value < 0 ? undefined : outputOf(value)));
     if (rule.writes !== undefined) {
-      output.set(data as Float64Array);
-      written.set(node.result, output);
+      output.data.set(values[node.result]?.data as Float64Array);
+      written.set(node.result, output.data);
     }
     const operands = node.operands.map((operand) => values[operand]) as ReferenceTensor[];
-    rule.reference(operands, node.attributes, { shape, data: output });
-    values[node.result] = { shape, data: output };
+    rule.reference(operands, node.attributes, output, further);
+    values[node.result] = output;
+    node.further.forEach((value, i) => {
+      if (value >= 0) values[value] = further[i];
+    });
     for (const operand of node.operands) {
       if (operand < 0) continue;
       remaining[operand]--;

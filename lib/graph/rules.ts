@@ -50,6 +50,18 @@ export interface GradientCall<A extends Attributes = Attributes> {
   wants(operand: number): boolean;
 }
 
+/** Where the definition of an op writes a result; `data` is zeros. */
+export interface ReferenceOutput {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+/** A result of an op besides its first. A run computes it where something reads it. */
+export interface FurtherResult<A extends Attributes = Attributes> {
+  readonly name: string;
+  infer(operands: readonly (Operand | undefined)[], attributes: A): Operand;
+}
+
 /**
  * Everything the library knows about one operation. The files of lib/ops register one of these for each op.
  * An optional operand that was not given is `undefined` in every list of operands.
@@ -60,11 +72,14 @@ export interface OpRule<A extends Attributes = Attributes> {
   readonly operands: readonly string[];
   /** Shape and dtype of the result. Throws HeddleError where operands do not fit. */
   infer(operands: readonly (Operand | undefined)[], attributes: A): Operand;
-  /** The definition of the op, in float64: the oracle of its tests and the fallback backend. `output.data` is zeros. */
+  /** The results after the first, in the order of the kernel's outputs (`furtherResult`). */
+  readonly further?: readonly FurtherResult<A>[];
+  /** The definition of the op, in float64: the oracle of its tests and the fallback backend. `further`: those that are read. */
   reference(
     operands: readonly ReferenceTensor[],
     attributes: A,
-    output: { readonly shape: readonly number[]; readonly data: Float64Array },
+    output: ReferenceOutput,
+    further: readonly (ReferenceOutput | undefined)[],
   ): void;
   lower(attributes: A, operands: readonly (LoweredOperand | undefined)[]): KernelCall;
   cost(operands: readonly CostOperand[], attributes: A, output: CostOperand): Cost;

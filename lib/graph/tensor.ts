@@ -1,16 +1,17 @@
 import { HeddleError, mismatch } from '../errors.js';
 import type { NativeDType } from '../native.js';
 import { describeValue } from './options.js';
-import type { Attributes, Operand, OpRule } from './rules.js';
+import { type Attributes, type Operand, type OpRule, ruleOf } from './rules.js';
 import { checkShape, elementCount, formatShape, maxRank, type Shape } from './shape.js';
 import { State } from './state.js';
 
 /**
- * What a tensor stands for: the result of an op, a state, a run-time input that each run supplies, or data that was
+ * What a tensor stands for: the first result of an op, a further one, a state, a run-time input that each run supplies, or data that was
  * given when the graph was made.
  */
 export type TensorSource =
   | { kind: 'op'; op: string; operands: readonly (Tensor | undefined)[]; attributes: Attributes }
+  | { kind: 'further'; of: Tensor; index: number }
   | { kind: 'state'; state: State }
   | { kind: 'input'; name: string }
   | { kind: 'data'; data: Float32Array | Int32Array };
@@ -47,7 +48,7 @@ export function expectTensor(value: unknown, where: string): asserts value is Te
   }
 }
 
-/** The op that a value is the result of; undefined where it is none. */
+/** The op that a value is the first result of; undefined where it is none. */
 export function sourceNode(value: Tensor): Extract<TensorSource, { kind: 'op' }> | undefined {
   return value.source.kind === 'op' ? value.source : undefined;
 }
@@ -147,6 +148,15 @@ export function record<A extends Attributes>(
     result.shape,
     result.dtype,
   );
+}
+
+/** A result after the first of the op that `value` is the first result of. @param index 0 for the second result. */
+export function furtherResult(value: Tensor, index: number): Tensor {
+  const node = sourceNode(value);
+  const result = node && ruleOf(node.op).further?.[index];
+  if (!result) throw new Error(`a ${node?.op ?? value.source.kind} has no further result ${index}`);
+  const { shape, dtype } = result.infer(node.operands, node.attributes);
+  return new Tensor({ kind: 'further', of: value, index }, shape, dtype);
 }
 
 function inferNamed<A extends Attributes>(

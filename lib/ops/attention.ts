@@ -7,6 +7,7 @@ import {
   type AttentionAttributes,
   type AttentionOptions,
   checkScores,
+  countPairs,
   eachRowOfWeights,
   lowerAttributes,
   relativeOperands,
@@ -14,21 +15,6 @@ import {
   scores,
 } from './attention_scores.js';
 import { checkOffsets, dims, fixed, float32, offsets } from './operands.js';
-
-/** Query–key pairs of a call: from the offsets where they are known, else all rows with all keys. */
-function pairs(
-  q: CostOperand,
-  k: CostOperand,
-  segments?: Int32Array,
-  keySegments?: Int32Array,
-): number {
-  if (!segments || !keySegments) return q.shape[0] * k.shape[0];
-  let sum = 0;
-  for (let i = 0; i + 1 < segments.length; i++) {
-    sum += (segments[i + 1] - segments[i]) * (keySegments[i + 1] - keySegments[i]);
-  }
-  return sum;
-}
 
 /** How many of the two terms of disentangled attention there are; each multiplies a vector by pair. */
 const termsOf = ([keys, queries]: readonly (CostOperand | undefined)[]): number =>
@@ -52,11 +38,21 @@ const attentionRule = registerOp<AttentionAttributes>({
     }
     return { shape: [rows, size * attributes.heads], dtype: 'float32' };
   },
-  reference(operands, attributes, { data }) {
+  // The logarithm of Σ e^score of each row and head, −∞ where no key is visible: all that a gradient needs of the weights.
+  further: [
+    {
+      name: 'logSums',
+      infer([q], { heads }) {
+        return { shape: [float32(q, 'q').shape[0], heads], dtype: 'float32' };
+      },
+    },
+  ],
+  reference(operands, attributes, { data }, [logSums]) {
     const v = operands[7];
     const { heads, keyHeads } = attributes;
     const size = v.shape[1] / keyHeads;
-    eachRowOfWeights(operands, attributes, (head, _, row, firstKey, weights) => {
+    eachRowOfWeights(operands, attributes, (head, _, row, firstKey, weights, greatest, sum) => {
+      if (logSums) logSums.data[row * heads + head] = greatest + Math.log(sum);
       const column = Math.floor(head / (heads / keyHeads)) * size;
       for (let i = 0; i < size; i++) {
         let sum = 0;
@@ -72,8 +68,9 @@ const attentionRule = registerOp<AttentionAttributes>({
     operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10],
     ...lowerAttributes(attributes),
   }),
-  cost([q, k, segments, keySegments, , , bias, v, ...relative], { heads }, output) {
-    const count = pairs(q, k, segments.data, keySegments?.data);
+  cost(operands, { heads }, output) {
+    const [q, k, , , , , bias, v, ...relative] = operands;
+    const count = countPairs(operands);
     const widths = q.shape[1] * (1 + termsOf(relative)) + output.shape[1];
     const read = [q, k, v, bias, ...relative, output];
     return {
@@ -117,8 +114,9 @@ const weightsRule = registerOp<AttentionAttributes & { pairs: Dim }>({
     });
   },
   lower: (attributes) => ({ kernel: 'attentionWeights', ...lowerAttributes(attributes) }),
-  cost([q, k, segments, keySegments, , , bias, , ...relative], { heads }, output) {
-    const count = pairs(q, k, segments.data, keySegments?.data);
+  cost(operands, { heads }, output) {
+    const [q, k, , , , , bias, , ...relative] = operands;
+    const count = countPairs(operands);
     const read = [q, k, bias, ...relative, output];
     return {
       flops: count * (2 * q.shape[1] * (1 + termsOf(relative)) + 12 * heads),

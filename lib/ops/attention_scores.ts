@@ -1,6 +1,6 @@
 import { mismatch } from '../errors.js';
 import { checkFloat, checkOptions, checkSizes } from '../graph/options.js';
-import type { Operand, ReferenceTensor } from '../graph/rules.js';
+import type { CostOperand, Operand, ReferenceTensor } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { expectTensor, type Tensor } from '../graph/tensor.js';
 import {
@@ -164,6 +164,17 @@ function checkDisentangled(
   expectFloat32(relativeKeys, 'relativeKeys', [count, width]);
   expectFloat32(relativeQueries, 'relativeQueries', [count, width]);
   expectInt32(buckets, 'buckets', [buckets?.shape[0] ?? 0]);
+}
+
+/** Query–key pairs of a call: from the offsets where they are known, else all rows with all keys. */
+export function countPairs([q, k, segments, keySegments]: readonly CostOperand[]): number {
+  const [bounds, keyBounds] = [segments.data, keySegments?.data];
+  if (!bounds || !keyBounds) return q.shape[0] * k.shape[0];
+  let sum = 0;
+  for (let i = 0; i + 1 < bounds.length; i++) {
+    sum += (bounds[i + 1] - bounds[i]) * (keyBounds[i + 1] - keyBounds[i]);
+  }
+  return sum;
 }
 
 /**

@@ -73,7 +73,7 @@ plan('attention', 0, [4, 3], [3, 3, 0, 1, 3], ({ value, node }) => {
   node(
     'attention',
     [q, q, q, segments, segments, -1, -1, -1, -1, -1, -1],
-    out,
+    [out, -1],
     [2, 2, -1, 0, 0],
     [0.5, 0],
   );
@@ -85,8 +85,8 @@ plan('bias', 5, [4], [3, 0, 3, 0, 1, 2], ({ value, node }) => {
   const out = value(output, 0, [-1, 4]);
   const shifted = value(arena, 0, [-1, 4]);
   const inputs = [q, q, q, segments, segments, positions, positions];
-  node('attention', [...inputs, 4], shifted, [2, 1, -1, -1, 2], [0.5, 0]);
-  node('attention', [shifted, ...inputs.slice(1), 3], out, [2, 2, 2, 2, 1], [0.5, 20]);
+  node('attention', [...inputs, 4], [shifted, -1], [2, 1, -1, -1, 2], [0.5, 0]);
+  node('attention', [shifted, ...inputs.slice(1), 3], [out, -1], [2, 2, 2, 2, 1], [0.5, 20]);
 });
 plan('weights', 0, [4, 9], [3, 9, 0, 3, 0, 9], ({ value, node }) => {
   const q = value(input, 0, [-1, 4]);

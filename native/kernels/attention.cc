@@ -93,8 +93,9 @@ static void addValues(const KeyBlock& block, const TileRow* rows, int64_t count,
   }
 }
 
+// logSums: null where nobody asks for them.
 static void writeOutputs(const AttentionProblem& p, const QueryTile& tile,
-                         const AttentionWorkspace& w, float* output) {
+                         const AttentionWorkspace& w, float* output, float* logSums) {
   const int64_t width = paddedToLanes(p.valueSize);
   const int64_t rowStride = p.heads * p.valueSize;
   const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
@@ -103,6 +104,10 @@ static void writeOutputs(const AttentionProblem& p, const QueryTile& tile,
   for (int64_t query = 0; query < tile.queries; query++, target += rowStride) {
     for (int64_t head = 0; head < p.group; head++, r++) {
       const float total = sum(load(w.sums + r * kLanes));
+      if (logSums) {  // −∞ where no key was visible
+        logSums[(firstRow + query) * p.heads + w.rows[r].head] =
+            w.maxima[r] + __builtin_logf(total);
+      }
       const F32 factor = broadcast(1.0f / (total == 0 ? 1.0f : total));  // 0: no key was visible
       const float* source = w.outputs + r * width;
       forEachVector(p.valueSize, [&](int64_t c, int n) {
@@ -149,14 +154,15 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
           some.partly ? visibleColumns(block, windowsOf(w.rows + r, count)) : some;
       if (columns.end == 0) continue;
       alignas(kAlignment) float rescale[kTileRows + kLanes] = {};
-      scoreRows(p, block, w.rows + r, count, columns, w.queries + r * p.headSize, w.keys,
-                w.relative, w.scores);
+      scoreRows(p, block, w.rows + r, count, columns, w.queries + r * paddedToLanes(p.headSize),
+                w.keys, w.relative, w.scores);
       weighRows(columns, count, w.scores, w.maxima + r, w.sums + r * kLanes, rescale);
       addValues(block, w.rows + r, count, columns, w.scores, w.values, rescale,
                 w.outputs + r * width, width);
     }
   }
-  writeOutputs(p, tile, w, static_cast<float*>(call.outputs[0].data));
+  writeOutputs(p, tile, w, static_cast<float*>(call.outputs[0].data),
+               static_cast<float*>(call.outputs[1].data));
 }
 
 static void attention(const Call& call, int, int threads, Scratch scratch) {

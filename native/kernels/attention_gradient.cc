@@ -4,24 +4,27 @@
 
 namespace heddle::HEDDLE_ISA {
 
-// The operands after those of `attention`.
-enum { kGradientFirst = 11, kGradientSecond = 12 };
+// The operands after those of `attention`, and the outputs; the last two may be absent.
+enum { kOutput = 11, kLogSums, kOutputGradient };
+enum { kByQueries = 0, kByKeys, kByValues };
+
+// Rows whose weights and slopes stay in the first-level cache from one product to the next.
+constexpr int64_t kPairRows = 8 * kTileRows;
 
 // What a thread keeps. Floats; T rows in a tile, D and E are d and e padded to lanes.
 struct GradientWorkspace {
-  AttentionWorkspace tile;  // queries, scaled, and the packed keys
+  AttentionWorkspace tile;  // its queries, scaled, and the packed keys
+  float* gradients;         // [T][E]
+  float* logSums;           // [T], L; 0 where a row sees no key
+  float* means;             // [T], D
+  float* querySums;         // [T][D], ∂q
   float* keyRows;           // [kKeyBlock][D]
   float* valuesAcross;      // [e][kKeyBlock]
-  float* queryRows;         // [T][D], scaled
-  float* gradients;         // [T][E]
-  float* statistics;        // [T][3]
-  float* weights;           // [T][kKeyBlock], P
-  float* slopes;            // [T][kKeyBlock], ∂loss / ∂(scaled q·k)
-  float* across;            // [kKeyBlock][T], one of the two, transposed
+  float* keySums;           // [kKeyBlock][D], ∂k
+  float* valueSums;         // [kKeyBlock][E], ∂v
+  float* weights;           // [kPairRows][kKeyBlock], P
+  float* slopes;            // [kPairRows][kKeyBlock], ∂loss / ∂(scaled q·k) (· softCap)
   float* capped;            // [kTileRows][kKeyBlock], scores before a bias
-  float* sums;              // [T or kKeyBlock][D]
-  float* valueSums;         // [kKeyBlock][E]
-  int64_t rows;             // T
 };
 
 static size_t layOutGradient(const AttentionProblem& p, void* base, GradientWorkspace* w) {
@@ -33,18 +36,18 @@ static size_t layOutGradient(const AttentionProblem& p, void* base, GradientWork
     return place;
   };
   const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
-  const int64_t rows = w->rows = queriesPerTile(p) * p.group;
+  const int64_t rows = queriesPerTile(p) * p.group;
+  w->gradients = floats(rows * e);
+  w->logSums = floats(rows);
+  w->means = floats(rows);
+  w->querySums = floats(rows * d);
   w->keyRows = floats(kKeyBlock * d);
   w->valuesAcross = floats(p.valueSize * kKeyBlock);
-  w->queryRows = floats(rows * d);
-  w->gradients = floats(rows * e);
-  w->statistics = floats(rows * 3);
-  w->weights = floats(rows * kKeyBlock);
-  w->slopes = floats(rows * kKeyBlock);
-  w->across = floats(kKeyBlock * rows);
-  w->capped = floats(kTileRows * kKeyBlock);
-  w->sums = floats((rows > kKeyBlock ? rows : kKeyBlock) * d);
+  w->keySums = floats(kKeyBlock * d);
   w->valueSums = floats(kKeyBlock * e);
+  w->weights = floats(kPairRows * kKeyBlock);
+  w->slopes = floats(kPairRows * kKeyBlock);
+  w->capped = floats(kTileRows * kKeyBlock);
   return at - begin;
 }
 
@@ -53,82 +56,96 @@ static size_t attentionGradientScratch(const Call& call) {
   return layOutGradient(readAttention(call, true), nullptr, &unused);
 }
 
-// Rows of `size` floats, `stride` apart, side by side and padded to whole vectors with zeros.
-static float* packRow(const float* source, int64_t size, float* target) {
-  forEachVector(size, [&](int64_t i, int n) {
-    store(target, loadUpTo(source + i, n));
-    target += kLanes;
-  });
-  return target;
-}
-
 static void clear(float* target, int64_t count) {
   __builtin_memset(target, 0, sizeof(float) * static_cast<size_t>(count));
 }
 
-// Calls group(first, count) for register tiles of nearly equal size.
+// Calls group(first, count) for even shares of at most `most` rows.
 template <typename Group>
-static void forEachGroup(int64_t rows, const Group& group) {
-  const int64_t groups = divideUp(rows, kTileRows);
+static inline void forEachShare(int64_t rows, int64_t most, const Group& group) {
+  const int64_t groups = divideUp(rows, most);
   for (int64_t g = 0; g < groups; g++) {
     const int64_t first = rows * g / groups;
     group(first, rows * (g + 1) / groups - first);
   }
 }
 
-// target += left · right: [rows][depth] by [depth][columns], columns whole vectors.
-static void addProduct(const float* left, int64_t leftStride, int64_t rows, int64_t depth,
-                       const float* right, float* target, int64_t columns) {
-  alignas(kAlignment) float ones[kTileRows];
-  for (float& one : ones) one = 1.0f;
-  forEachGroup(rows, [&](int64_t first, int64_t count) {
-    const Product product{left + first * leftStride, leftStride, right, columns,
-                          target + first * columns,  columns,    depth, ones};
-    multiplyColumns(product, static_cast<int>(count), 0, columns);
-  });
+// One head's part of some rows of a tensor.
+struct HeadRows {
+  float* first;
+  int64_t stride, size;
+};
+
+static HeadRows headRows(const Tensor& tensor, int64_t row, int64_t head, int64_t size) {
+  const int64_t stride = tensor.dims[1];
+  return {static_cast<float*>(tensor.data) + row * stride + head * size, stride, size};
 }
 
-// The tile's rows of the output's gradient and of the statistics, in the order of its queries.
-static void readGradients(const Call& call, const AttentionProblem& p, const QueryTile& tile,
-                          int64_t keyHead, GradientWorkspace& w) {
-  const float* statistics = static_cast<const float*>(call.inputs[kGradientFirst].data);
-  const float* gradients = static_cast<const float*>(call.inputs[kGradientSecond].data);
-  const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
-  float* target = w.gradients;
-  float* numbers = w.statistics;
-  for (int64_t query = firstRow; query < firstRow + tile.queries; query++) {
-    for (int64_t head = keyHead * p.group; head < (keyHead + 1) * p.group; head++) {
-      const int64_t row = query * p.heads + head;
-      target = packRow(gradients + row * p.valueSize, p.valueSize, target);
-      for (int i = 0; i < 3; i++) *numbers++ = statistics[3 * row + i];
-    }
+// Side by side, each padded to whole vectors with zeros.
+static void packRows(const HeadRows& rows, int64_t count, float* packed) {
+  for (int64_t r = 0; r < count; r++) {
+    forEachVector(rows.size, [&](int64_t i, int n) {
+      store(packed, loadUpTo(rows.first + r * rows.stride + i, n));
+      packed += kLanes;
+    });
   }
 }
 
-static void packBlock(const AttentionProblem& p, const KeyBlock& block, int64_t keyHead,
-                      GradientWorkspace& w) {
-  packKeys(p, block, keyHead, w.tile.keys);
-  const int64_t stride = p.keyHeads * p.valueSize;
-  transposeTo(p.values + block.firstRow * stride + keyHead * p.valueSize, stride, w.valuesAcross,
-              kKeyBlock, static_cast<int>(block.count), static_cast<int>(p.valueSize));
+static void unpackRows(const float* packed, int64_t count, float factor, const HeadRows& rows) {
+  for (int64_t r = 0; r < count; r++) {
+    forEachVector(rows.size, [&](int64_t i, int n) {
+      storeUpTo(rows.first + r * rows.stride + i, mul(load(packed), broadcast(factor)), n);
+      packed += kLanes;
+    });
+  }
 }
 
-// Weights and slopes of `count` rows from row `first` of the tile on, for the visible columns.
-static void weighPairs(const AttentionProblem& p, const KeyBlock& block, int64_t first,
+// The queries from `first` on of a segment and key head, and what belongs to them.
+static void readTile(const Call& call, const AttentionProblem& p, const QueryTile& tile,
+                     GradientWorkspace& w) {
+  readQueries(p, tile, tile.keyHead, w.tile);
+  const float* logSums = static_cast<const float*>(call.inputs[kLogSums].data);
+  const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
+  const int64_t firstHead = tile.keyHead * p.group, e = paddedToLanes(p.valueSize);
+  for (int64_t r = 0; r < tile.rows; r++) {
+    const int64_t row = firstRow + r / p.group, head = firstHead + r % p.group;
+    const HeadRows gradient = headRows(call.inputs[kOutputGradient], row, head, p.valueSize);
+    const HeadRows output = headRows(call.inputs[kOutput], row, head, p.valueSize);
+    packRows(gradient, 1, w.gradients + r * e);
+    w.means[r] = sumOver(p.valueSize, [&](int64_t i, int n) {
+      return mul(loadUpTo(output.first + i, n), loadUpTo(gradient.first + i, n));
+    });
+    const float logSum = logSums[row * p.heads + head];
+    w.logSums[r] = logSum == -__builtin_inff() ? 0.0f : logSum;  // e^(−∞ + ∞) would be NaN
+  }
+}
+
+static void packBlock(const Call& call, const AttentionProblem& p, const KeyBlock& block,
+                      int64_t keyHead, GradientWorkspace& w) {
+  packKeys(p, block, keyHead, w.tile.keys);
+  packRows(headRows(call.inputs[1], block.firstRow, keyHead, p.headSize), block.count, w.keyRows);
+  const HeadRows values = headRows(call.inputs[2], block.firstRow, keyHead, p.valueSize);
+  transposeTo(values.first, values.stride, w.valuesAcross, kKeyBlock, static_cast<int>(block.count),
+              static_cast<int>(p.valueSize));
+}
+
+// Weights and slopes of up to kTileRows rows, from row `first` of the tile on, into row `at` of
+// theirs, for the visible columns.
+static void weighPairs(const AttentionProblem& p, const KeyBlock& block, int64_t first, int64_t at,
                        int64_t count, const VisibleColumns& columns, GradientWorkspace& w) {
   const TileRow* rows = w.tile.rows + first;
-  const float* queries = w.tile.queries + first * p.headSize;
-  float* weights = w.weights + first * kKeyBlock;
-  float* slopes = w.slopes + first * kKeyBlock;
+  const float* queries = w.tile.queries + first * paddedToLanes(p.headSize);
+  float* weights = w.weights + at * kKeyBlock;
+  float* slopes = w.slopes + at * kKeyBlock;
   scoreRows(p, block, rows, count, columns, queries, w.tile.keys, w.tile.relative, weights);
   if (p.softCap > 0) {
     AttentionProblem bare = p;
     bare.biasKind = BiasKind::kNone;
     scoreRows(bare, block, rows, count, columns, queries, w.tile.keys, w.tile.relative, w.capped);
   }
-  const int64_t width = paddedToLanes(p.valueSize);
-  const Product product{w.gradients + first * width,
-                        width,
+  const int64_t e = paddedToLanes(p.valueSize);
+  const Product product{w.gradients + first * e,
+                        e,
                         w.valuesAcross,
                         kKeyBlock,
                         slopes,
@@ -136,222 +153,243 @@ static void weighPairs(const AttentionProblem& p, const KeyBlock& block, int64_t
                         p.valueSize,
                         nullptr};
   multiplyColumns(product, static_cast<int>(count), columns.begin, columns.end);
-  const float perCap = p.softCap > 0 ? 1.0f / p.softCap : 0.0f;
   for (int64_t r = 0; r < count; r++) {
-    const float* statistics = w.statistics + 3 * (first + r);
-    const F32 greatest = broadcast(statistics[0]), factor = broadcast(statistics[1]);
-    const F32 mean = broadcast(statistics[2]);
-    for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
-      const int64_t at = r * kKeyBlock + j;
-      const F32 weight = mul(expNonPositive(sub(load(weights + at), greatest)), factor);
-      F32 slope = mul(weight, sub(load(slopes + at), mean));
+    const F32 logSum = broadcast(w.logSums[first + r]), mean = broadcast(w.means[first + r]);
+    for (int64_t j = r * kKeyBlock + columns.begin; j < r * kKeyBlock + columns.end; j += kLanes) {
+      const F32 weight = expNonPositive(sub(load(weights + j), logSum));
+      F32 slope = mul(weight, sub(load(slopes + j), mean));
       if (p.softCap > 0) {
-        const F32 t = mul(load(w.capped + at), broadcast(perCap));
-        slope = mul(slope, fnma(t, t, broadcast(1.0f)));
+        const F32 t = mul(load(w.capped + j), broadcast(1.0f / p.softCap));
+        slope = mul(slope, mul(fnma(t, t, broadcast(1.0f)), broadcast(p.softCap)));
       }
+      store(weights + j, weight);
       // A key that is not seen, or not there, may hold anything.
-      store(slopes + at, select(equal(weight, zero()), zero(), slope));
-      store(weights + at, weight);
+      store(slopes + j, select(equal(weight, zero()), zero(), slope));
     }
   }
 }
 
-// m and 1/Σ of the rows of one tile and key head.
-static void findStatistics(const Call& call, const AttentionProblem& p, const QueryTile& tile,
-                           int64_t keyHead, GradientWorkspace& w) {
-  const float lowest = -__builtin_inff();
-  for (int64_t r = 0; r < tile.rows; r++) {
-    w.tile.maxima[r] = lowest;
-    w.tile.sums[r] = 0;
-  }
-  const Windows everyRow = windowsOf(w.tile.rows, tile.rows);
-  const int64_t keys = p.keySegments[tile.segment + 1] - p.keySegments[tile.segment];
-  for (int64_t first = 0; first < keys && !isCancelled(call); first += kKeyBlock) {
-    KeyBlock block;
-    readKeyBlock(p, tile.segment, first, &block);
-    const VisibleColumns columns = visibleColumns(block, everyRow);
-    if (columns.end == 0) continue;
-    packKeys(p, block, keyHead, w.tile.keys);
-    forEachGroup(tile.rows, [&](int64_t start, int64_t count) {
-      scoreRows(p, block, w.tile.rows + start, count, columns, w.tile.queries + start * p.headSize,
-                w.tile.keys, w.tile.relative, w.tile.scores);
-      for (int64_t r = 0; r < count; r++) {
-        const float* scores = w.tile.scores + r * kKeyBlock;
-        F32 highest = broadcast(lowest);
-        for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
-          highest = max(highest, load(scores + j));
-        }
-        const float before = w.tile.maxima[start + r], here = maximum(highest);
-        const float greatest = here > before ? here : before;
-        if (greatest == lowest) continue;  // e^(−∞ + ∞) would be NaN
-        F32 total = zero();
-        for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
-          total = add(total, expNonPositive(sub(load(scores + j), broadcast(greatest))));
-        }
-        alignas(kAlignment) float shrunk[kLanes];
-        store(shrunk, expNonPositive(broadcast(before - greatest)));
-        w.tile.sums[start + r] = w.tile.sums[start + r] * shrunk[0] + sum(total);
-        w.tile.maxima[start + r] = greatest;
-      }
-    });
-  }
+// target += left · right, [rows][depth] by [depth][columns], columns whole vectors. kAcross: left
+// is [depth][rows].
+template <bool kAcross>
+static inline void addProduct(const float* left, int64_t rows, int64_t depth, const float* right,
+                              float* target, int64_t columns) {
+  alignas(kAlignment) float ones[kTileRows];
+  for (float& one : ones) one = 1.0f;
+  const Product product{left, kKeyBlock, right, columns, target, columns, depth, ones};
+  multiplyColumns<kAcross>(product, static_cast<int>(rows), 0, columns);
 }
 
-static void attentionStatistics(const Call& call, int, int threads, Scratch scratch) {
-  const AttentionProblem p = readAttention(call, true);
-  GradientWorkspace w;
-  layOutGradient(p, scratch.data, &w);
-  const float* outputs = static_cast<const float*>(call.inputs[kGradientFirst].data);
-  const float* gradients = static_cast<const float*>(call.inputs[kGradientSecond].data);
-  TileCursor cursor(p, threads);
-  QueryTile tile;
-  while (!isCancelled(call) && cursor.seek(claim(call.work), &tile)) {
-    for (int64_t keyHead = tile.keyHead; keyHead < tile.keyHead + tile.keyHeads; keyHead++) {
-      readQueries(p, tile, keyHead, w.tile);
-      findStatistics(call, p, tile, keyHead, w);
-      const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
-      for (int64_t r = 0; r < tile.rows; r++) {
-        const int64_t row = (firstRow + r / p.group) * p.heads + keyHead * p.group + r % p.group;
-        const float total = w.tile.sums[r];
-        float* to = static_cast<float*>(call.outputs[0].data) + 3 * row;
-        to[0] = total == 0 ? 0.0f : w.tile.maxima[r];
-        to[1] = total == 0 ? 0.0f : 1.0f / total;  // 0: no key was visible
-        to[2] = sumOver(p.valueSize, [&](int64_t i, int n) {
-          const int64_t at = row * p.valueSize + i;
-          return mul(loadUpTo(outputs + at, n), loadUpTo(gradients + at, n));
-        });
-      }
-    }
-  }
-}
+// Which sums a thread is about to add to.
+struct Sums {
+  bool byQueries, byKeys, byValues;
+};
 
-// ∂q of one tile and key head.
-static void queryGradient(const Call& call, const AttentionProblem& p, const QueryTile& tile,
-                          int64_t keyHead, GradientWorkspace& w) {
-  const int64_t width = paddedToLanes(p.headSize);
-  const int64_t keyStride = p.keyHeads * p.headSize;
-  readQueries(p, tile, keyHead, w.tile);
-  readGradients(call, p, tile, keyHead, w);
-  clear(w.sums, tile.rows * width);
-  const Windows everyRow = windowsOf(w.tile.rows, tile.rows);
-  const int64_t keys = p.keySegments[tile.segment + 1] - p.keySegments[tile.segment];
-  for (int64_t first = 0; first < keys && !isCancelled(call); first += kKeyBlock) {
-    KeyBlock block;
-    readKeyBlock(p, tile.segment, first, &block);
-    const VisibleColumns some = visibleColumns(block, everyRow);
-    if (some.end == 0) continue;
-    packBlock(p, block, keyHead, w);
-    float* keyRow = w.keyRows;
-    for (int64_t j = 0; j < block.count; j++) {
-      keyRow = packRow(p.keys + (block.firstRow + j) * keyStride + keyHead * p.headSize, p.headSize,
-                       keyRow);
-    }
-    forEachGroup(tile.rows, [&](int64_t r, int64_t count) {
+// Adds what a block of keys and a tile of queries give to each other's sums.
+static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t rows, Sums sums,
+                    GradientWorkspace& w) {
+  const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
+  const VisibleColumns some = visibleColumns(block, windowsOf(w.tile.rows, rows));
+  const int64_t keys = smaller(some.end, block.count) - some.begin;
+  forEachShare(rows, kPairRows, [&](int64_t first, int64_t count) {
+    // What each group of rows sees: the products for the keys pass over the others.
+    VisibleColumns seen[kPairRows];
+    int64_t firstOf[kPairRows + 1], groups = 0;
+    forEachShare(count, kTileRows, [&](int64_t at, int64_t few) {
       const VisibleColumns columns =
-          some.partly ? visibleColumns(block, windowsOf(w.tile.rows + r, count)) : some;
+          some.partly ? visibleColumns(block, windowsOf(w.tile.rows + first + at, few)) : some;
+      firstOf[groups] = at;
+      seen[groups++] = columns;
+      if (columns.begin > some.begin || columns.end < some.end) {
+        clear(w.weights + at * kKeyBlock, few * kKeyBlock);
+        clear(w.slopes + at * kKeyBlock, few * kKeyBlock);
+      }
       if (columns.end == 0) return;
-      weighPairs(p, block, r, count, columns, w);
-      addProduct(w.slopes + r * kKeyBlock + columns.begin, kKeyBlock, count,
-                 smaller(columns.end, block.count) - columns.begin,
-                 w.keyRows + columns.begin * width, w.sums + r * width, width);
+      weighPairs(p, block, first + at, at, few, columns, w);
+      if (!sums.byQueries) return;
+      addProduct<false>(w.slopes + at * kKeyBlock + columns.begin, few,
+                        smaller(columns.end, block.count) - columns.begin,
+                        w.keyRows + columns.begin * d, w.querySums + (first + at) * d, d);
     });
-  }
-  const F32 scale = broadcast(p.scale);
-  const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
-  for (int64_t r = 0; r < tile.rows; r++) {
-    const int64_t row = (firstRow + r / p.group) * p.heads + keyHead * p.group + r % p.group;
-    float* to = static_cast<float*>(call.outputs[0].data) + row * p.headSize;
-    forEachVector(p.headSize, [&](int64_t i, int n) {
-      storeUpTo(to + i, mul(loadUpTo(w.sums + r * width + i, n), scale), n);
+    firstOf[groups] = count;
+    if (!sums.byKeys && !sums.byValues) return;
+    forEachShare(keys, kTileRows, [&](int64_t at, int64_t few) {
+      const int64_t key = some.begin + at;
+      const auto sees = [&](int64_t g) { return seen[g].begin < key + few && key < seen[g].end; };
+      int64_t begin = 0, end = groups;
+      while (begin < end && !sees(begin)) begin++;
+      while (begin < end && !sees(end - 1)) end--;
+      const int64_t row = firstOf[begin], depth = firstOf[end] - row;
+      if (sums.byValues) {
+        addProduct<true>(w.weights + row * kKeyBlock + key, few, depth,
+                         w.gradients + (first + row) * e, w.valueSums + key * e, e);
+      }
+      if (sums.byKeys) {
+        addProduct<true>(w.slopes + row * kKeyBlock + key, few, depth,
+                         w.tile.queries + (first + row) * d, w.keySums + key * d, d);
+      }
     });
-  }
-}
-
-static void attentionQueryGradient(const Call& call, int, int threads, Scratch scratch) {
-  const AttentionProblem p = readAttention(call, true);
-  GradientWorkspace w;
-  layOutGradient(p, scratch.data, &w);
-  TileCursor cursor(p, threads);
-  QueryTile tile;
-  while (!isCancelled(call) && cursor.seek(claim(call.work), &tile)) {
-    for (int64_t h = 0; h < tile.keyHeads; h++) {
-      queryGradient(call, p, tile, tile.keyHead + h, w);
-    }
-  }
-}
-
-// Adds what one tile of queries gives to a block of keys.
-static void addTile(const Call& call, const AttentionProblem& p, const QueryTile& tile,
-                    const KeyBlock& block, int64_t keyHead, GradientWorkspace& w) {
-  const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
-  readQueries(p, tile, keyHead, w.tile);
-  const VisibleColumns some = visibleColumns(block, windowsOf(w.tile.rows, tile.rows));
-  if (some.end == 0) return;
-  readGradients(call, p, tile, keyHead, w);
-  float* row = w.queryRows;
-  for (int64_t r = 0; r < tile.rows; r++) {
-    row = packRow(w.tile.queries + r * p.headSize, p.headSize, row);
-  }
-  forEachGroup(tile.rows, [&](int64_t r, int64_t count) {
-    const VisibleColumns columns =
-        some.partly ? visibleColumns(block, windowsOf(w.tile.rows + r, count)) : some;
-    if (columns.begin > 0 || columns.end < block.count) {
-      clear(w.weights + r * kKeyBlock, count * kKeyBlock);
-      clear(w.slopes + r * kKeyBlock, count * kKeyBlock);
-    }
-    if (columns.end > 0) weighPairs(p, block, r, count, columns, w);
   });
-  const int rows = static_cast<int>(tile.rows), keys = static_cast<int>(block.count);
-  transposeTo(w.weights, kKeyBlock, w.across, w.rows, rows, keys);
-  addProduct(w.across, w.rows, block.count, tile.rows, w.gradients, w.valueSums, e);
-  transposeTo(w.slopes, kKeyBlock, w.across, w.rows, rows, keys);
-  addProduct(w.across, w.rows, block.count, tile.rows, w.queryRows, w.sums, d);
 }
 
-static void keyValueGradient(const Call& call, const AttentionProblem& p, int64_t segment,
-                             int64_t keyHead, int64_t firstKey, GradientWorkspace& w) {
-  const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
+// A stretch of the work: a segment and key head, whole or only some of its sums.
+struct GradientItem {
+  enum { kWhole, kTile, kBlock } kind;
+  int64_t segment, keyHead, part;  // part: number of the tile or block
+};
+
+// Turns work numbers, which only grow for one thread, into items: segment after segment, head after
+// head, those first that have the most to do where attention is causal.
+class ItemCursor {
+ public:
+  ItemCursor(const AttentionProblem& p, int threads) : p_(p), threads_(threads) {
+    for (int64_t s = 0; s < p.segments; s++) total_ += pairsOf(s) * static_cast<double>(p.keyHeads);
+  }
+
+  // False when all work is done.
+  bool seek(int64_t number, GradientItem* item) {
+    for (; segment_ < p_.segments; segment_++) {
+      const int64_t tiles = divideUp(queriesOf(segment_), queriesPerTile(p_));
+      const int64_t blocks = divideUp(keysOf(segment_), kKeyBlock);
+      const bool whole = isWhole(pairsOf(segment_));
+      const int64_t parts = whole ? 1 : tiles + blocks;
+      const int64_t local = number - passed_;
+      if (local < parts * p_.keyHeads) {
+        const int64_t part = local % parts;
+        *item = {GradientItem::kWhole, segment_, local / parts, 0};
+        if (!whole && part < tiles) {
+          item->kind = GradientItem::kTile;
+          item->part = tiles - 1 - part;
+        } else if (!whole) {
+          item->kind = GradientItem::kBlock;
+          item->part = part - tiles;
+        }
+        return true;
+      }
+      passed_ += parts * p_.keyHeads;
+    }
+    return false;
+  }
+
+  int64_t queriesOf(int64_t s) const { return p_.querySegments[s + 1] - p_.querySegments[s]; }
+  int64_t keysOf(int64_t s) const { return p_.keySegments[s + 1] - p_.keySegments[s]; }
+
+ private:
+  double pairsOf(int64_t s) const {
+    return static_cast<double>(queriesOf(s)) * static_cast<double>(keysOf(s));
+  }
+
+  // Whether the team is sooner done with items of five products that large, in rounds, than with
+  // seven products shared evenly.
+  bool isWhole(double pairs) const {
+    if (pairs == 0) return true;
+    const double rounds = __builtin_ceil(total_ / (pairs * threads_));
+    return 5 * rounds * threads_ * pairs <= 7 * total_;
+  }
+
+  const AttentionProblem& p_;
+  const int threads_;
+  double total_ = 0;
+  int64_t segment_ = 0;
+  int64_t passed_ = 0;  // items of the segments before segment_
+};
+
+static QueryTile tileAt(const AttentionProblem& p, const ItemCursor& work, int64_t segment,
+                        int64_t keyHead, int64_t tile) {
+  const int64_t first = tile * queriesPerTile(p);
+  const int64_t queries = smaller(queriesPerTile(p), work.queriesOf(segment) - first);
+  return {segment, keyHead, 1, first, queries, queries * p.group};
+}
+
+// Where a block's sums stand in the results.
+static HeadRows blockRows(const Call& call, const AttentionProblem& p, const KeyBlock& block,
+                          int64_t keyHead, int output) {
+  const int64_t size = output == kByKeys ? p.headSize : p.valueSize;
+  return headRows(call.outputs[output], block.firstRow, keyHead, size);
+}
+
+// ∂q of a tile; with the other sums, which lie in the results, it adds the tile to those as well.
+static void goThroughTile(const Call& call, const AttentionProblem& p, const QueryTile& tile,
+                          int64_t keys, Sums sums, GradientWorkspace& w) {
+  const int64_t d = paddedToLanes(p.headSize);
+  readTile(call, p, tile, w);
+  clear(w.querySums, tile.rows * d);
+  const Windows everyRow = windowsOf(w.tile.rows, tile.rows);
+  for (int64_t first = 0; first < keys && !isCancelled(call); first += kKeyBlock) {
+    KeyBlock block;
+    readKeyBlock(p, tile.segment, first, &block);
+    if (visibleColumns(block, everyRow).end == 0) continue;
+    packBlock(call, p, block, tile.keyHead, w);
+    if (first + kKeyBlock < keys) prefetchBlock(p, tile.segment, first + kKeyBlock, tile.keyHead);
+    const HeadRows byKeys = blockRows(call, p, block, tile.keyHead, kByKeys);
+    const HeadRows byValues = blockRows(call, p, block, tile.keyHead, kByValues);
+    if (sums.byKeys) packRows(byKeys, block.count, w.keySums);
+    if (sums.byValues) packRows(byValues, block.count, w.valueSums);
+    addPair(p, block, tile.rows, sums, w);
+    if (sums.byKeys) unpackRows(w.keySums, block.count, 1.0f, byKeys);
+    if (sums.byValues) unpackRows(w.valueSums, block.count, 1.0f, byValues);
+  }
+  const float factor = p.softCap > 0 ? p.scale / p.softCap : p.scale;
+  const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
+  for (int64_t query = 0; query < tile.queries; query++) {
+    HeadRows heads =
+        headRows(call.outputs[kByQueries], firstRow + query, tile.keyHead * p.group, p.headSize);
+    heads.stride = p.headSize;
+    unpackRows(w.querySums + query * p.group * d, p.group, factor, heads);
+  }
+}
+
+// ∂k and ∂v of a block.
+static void goThroughBlock(const Call& call, const AttentionProblem& p, const ItemCursor& work,
+                           const GradientItem& item, Sums sums, GradientWorkspace& w) {
   KeyBlock block;
-  readKeyBlock(p, segment, firstKey, &block);
-  packBlock(p, block, keyHead, w);
-  clear(w.sums, block.count * d);
-  clear(w.valueSums, block.count * e);
-  const int64_t queries = p.querySegments[segment + 1] - p.querySegments[segment];
-  const int64_t perTile = queriesPerTile(p);
-  for (int64_t first = 0; first < queries && !isCancelled(call); first += perTile) {
-    const int64_t count = smaller(perTile, queries - first);
-    addTile(call, p, {segment, keyHead, 1, first, count, count * p.group}, block, keyHead, w);
+  readKeyBlock(p, item.segment, item.part * kKeyBlock, &block);
+  packBlock(call, p, block, item.keyHead, w);
+  clear(w.keySums, block.count * paddedToLanes(p.headSize));
+  clear(w.valueSums, block.count * paddedToLanes(p.valueSize));
+  const int64_t tiles = divideUp(work.queriesOf(item.segment), queriesPerTile(p));
+  for (int64_t t = 0; t < tiles && !isCancelled(call); t++) {
+    const QueryTile tile = tileAt(p, work, item.segment, item.keyHead, t);
+    readTile(call, p, tile, w);
+    addPair(p, block, tile.rows, sums, w);
   }
-  // Queries came scaled, but for the soft-cap that scores were divided by.
-  const F32 factor = broadcast(p.softCap > 0 ? p.softCap : 1.0f);
-  const int64_t keyWidth = p.keyHeads * p.headSize, valueWidth = p.keyHeads * p.valueSize;
-  for (int64_t j = 0; j < block.count; j++) {
-    float* to =
-        static_cast<float*>(call.outputs[0].data) + (block.firstRow + j) * (keyWidth + valueWidth);
-    forEachVector(p.headSize, [&](int64_t i, int n) {
-      storeUpTo(to + keyHead * p.headSize + i, mul(loadUpTo(w.sums + j * d + i, n), factor), n);
-    });
-    forEachVector(p.valueSize, [&](int64_t i, int n) {
-      storeUpTo(to + keyWidth + keyHead * p.valueSize + i, loadUpTo(w.valueSums + j * e + i, n), n);
-    });
+  const HeadRows byKeys = blockRows(call, p, block, item.keyHead, kByKeys);
+  const HeadRows byValues = blockRows(call, p, block, item.keyHead, kByValues);
+  if (sums.byKeys) unpackRows(w.keySums, block.count, 1.0f, byKeys);
+  if (sums.byValues) unpackRows(w.valueSums, block.count, 1.0f, byValues);
+}
+
+static void goThroughHead(const Call& call, const AttentionProblem& p, const ItemCursor& work,
+                          const GradientItem& item, Sums sums, GradientWorkspace& w) {
+  const int64_t keys = work.keysOf(item.segment), firstRow = p.keySegments[item.segment];
+  const auto clearRows = [&](int output, int64_t size) {
+    const HeadRows rows = headRows(call.outputs[output], firstRow, item.keyHead, size);
+    for (int64_t j = 0; j < keys; j++) clear(rows.first + j * rows.stride, rows.size);
+  };
+  if (sums.byKeys) clearRows(kByKeys, p.headSize);
+  if (sums.byValues) clearRows(kByValues, p.valueSize);
+  const int64_t tiles = divideUp(work.queriesOf(item.segment), queriesPerTile(p));
+  for (int64_t t = 0; t < tiles && !isCancelled(call); t++) {
+    goThroughTile(call, p, tileAt(p, work, item.segment, item.keyHead, t), keys, sums, w);
   }
 }
 
-static void attentionKeyValueGradient(const Call& call, int, int, Scratch scratch) {
+static void attentionGradient(const Call& call, int, int threads, Scratch scratch) {
   const AttentionProblem p = readAttention(call, true);
   GradientWorkspace w;
   layOutGradient(p, scratch.data, &w);
-  int64_t passed = 0;  // items of the segments before the one at hand
-  int64_t item = claim(call.work);
-  for (int64_t segment = 0; segment < p.segments; segment++) {
-    const int64_t keys = p.keySegments[segment + 1] - p.keySegments[segment];
-    const int64_t blocks = divideUp(keys, kKeyBlock);
-    for (; item - passed < blocks * p.keyHeads; item = claim(call.work)) {
-      if (isCancelled(call)) return;
-      const int64_t local = item - passed;
-      keyValueGradient(call, p, segment, local / blocks, local % blocks * kKeyBlock, w);
+  const bool byKeys = call.outputs[kByKeys].data, byValues = call.outputs[kByValues].data;
+  ItemCursor work(p, threads);
+  GradientItem item;
+  while (!isCancelled(call) && work.seek(claim(call.work), &item)) {
+    if (item.kind == GradientItem::kWhole) {
+      goThroughHead(call, p, work, item, {true, byKeys, byValues}, w);
+    } else if (item.kind == GradientItem::kTile) {
+      goThroughTile(call, p, tileAt(p, work, item.segment, item.keyHead, item.part),
+                    work.keysOf(item.segment), {true, false, false}, w);
+    } else if (byKeys || byValues) {
+      goThroughBlock(call, p, work, item, {false, byKeys, byValues}, w);
     }
-    passed += blocks * p.keyHeads;
   }
 }
 

@@ -119,15 +119,15 @@ static void readRelative(const AttentionProblem& p, const KeyBlock& block, const
   }
 }
 
-// Adds the terms to the scores of up to kTileRows rows. queries: [count][d], scaled.
+// Adds the terms to the scores of up to kTileRows rows. queries: [count][D], scaled.
 static void addRelative(const AttentionProblem& p, const KeyBlock& block, const TileRow* rows,
                         int64_t count, const VisibleColumns& columns, const float* queries,
                         const RelativeTerms& terms, float* scores) {
   if (terms.visibleKeys.low > terms.visibleKeys.high) return;
   const BucketRange range = bucketsBetween(p, terms.visibleKeys, rowPositions(rows, count));
   if (p.relativeKeys) {
-    multiplyBuckets(terms, range, queries, p.headSize, count, terms.keys, terms.rowTerms,
-                    p.headSize);
+    multiplyBuckets(terms, range, queries, paddedToLanes(p.headSize), count, terms.keys,
+                    terms.rowTerms, p.headSize);
   }
   const int64_t end = smaller(columns.end, block.count);
   for (int64_t r = 0; r < count; r++, scores += kKeyBlock) {

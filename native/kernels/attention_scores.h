@@ -38,12 +38,12 @@ static void addBias(const AttentionProblem& p, const KeyBlock& block, const Tile
 }
 
 // scores[r][j] for the visible columns of `count` rows, −∞ where row r does not see key j.
-// queries: [count][d], scaled; keys: packed; scores: [count][kKeyBlock].
+// queries: [count][D], scaled; keys: packed; scores: [count][kKeyBlock].
 static void scoreRows(const AttentionProblem& p, const KeyBlock& block, const TileRow* rows,
                       int64_t count, const VisibleColumns& columns, const float* queries,
                       const float* keys, const RelativeTerms& relative, float* scores) {
-  const Product product{queries, p.headSize, keys,       kKeyBlock,
-                        scores,  kKeyBlock,  p.headSize, nullptr};
+  const Product product{
+      queries, paddedToLanes(p.headSize), keys, kKeyBlock, scores, kKeyBlock, p.headSize, nullptr};
   multiplyColumns(product, static_cast<int>(count), columns.begin, columns.end);
   if (p.biasKind == BiasKind::kDisentangled) {
     addRelative(p, block, rows, count, columns, queries, relative, scores);

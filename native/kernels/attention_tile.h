@@ -2,7 +2,8 @@
 //
 //   c[rows][columns] = c·rescale[row] + a[rows][depth]·b[depth][columns]
 //
-// with every sum in a register, one chain of fused multiply-adds over the depth per element. How
+// and so are those of its gradient, two of which have the left side across, a[depth][rows]: with
+// every sum in a register, one chain of fused multiply-adds over the depth per element. How
 // rows and columns are cut into tiles therefore never changes a result.
 #pragma once
 
@@ -22,7 +23,7 @@ struct Product {
 };
 
 // The short loops must be unrolled early, or GCC keeps the sums in memory around the long one.
-template <int kRows, int kVectors>
+template <int kRows, int kVectors, bool kAcross>
 static void attentionTile(const Product& product, int64_t column) {
   const float* a = product.a;
   const float* b = product.b + column;
@@ -51,7 +52,7 @@ static void attentionTile(const Product& product, int64_t column) {
     for (int v = 0; v < kVectors; v++) right[v] = load(b + i * bStride + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; r++) {
-      const F32 left = broadcast(a[r * aStride + i]);
+      const F32 left = broadcast(kAcross ? a[i * aStride + r] : a[r * aStride + i]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; v++) sums[r][v] = fma(left, right[v], sums[r][v]);
     }
@@ -63,28 +64,28 @@ static void attentionTile(const Product& product, int64_t column) {
   }
 }
 
-template <int kRows, int kVectors>
+template <int kRows, int kVectors, bool kAcross>
 static inline void restOfColumns(const Product& product, int64_t column, int64_t vectors) {
   if (vectors == kVectors) {
-    attentionTile<kRows, kVectors>(product, column);
+    attentionTile<kRows, kVectors, kAcross>(product, column);
   } else if constexpr (kVectors > 1) {
-    restOfColumns<kRows, kVectors - 1>(product, column, vectors);
+    restOfColumns<kRows, kVectors - 1, kAcross>(product, column, vectors);
   }
 }
 
 // 1 ≤ rows ≤ kTileRows; the columns from `begin` to `end`, a whole number of vectors.
-template <int kRows = kTileRows>
+template <bool kAcross = false, int kRows = kTileRows>
 static inline void multiplyColumns(const Product& product, int rows, int64_t begin, int64_t end) {
   if (rows == kRows) {
     int64_t column = begin;
     for (; column + kPanel <= end; column += kPanel) {
-      attentionTile<kRows, kTileVectors>(product, column);
+      attentionTile<kRows, kTileVectors, kAcross>(product, column);
     }
     if (column < end) {
-      restOfColumns<kRows, kTileVectors>(product, column, (end - column) / kLanes);
+      restOfColumns<kRows, kTileVectors, kAcross>(product, column, (end - column) / kLanes);
     }
   } else if constexpr (kRows > 1) {
-    multiplyColumns<kRows - 1>(product, rows, begin, end);
+    multiplyColumns<kAcross, kRows - 1>(product, rows, begin, end);
   }
 }
 

@@ -26,8 +26,8 @@ static void weighHead(const Call& call, const AttentionProblem& p, const QueryTi
     for (int64_t r = 0; r < tile.rows; r++) {
       const VisibleColumns columns = visibleColumns(block, windowsOf(w.rows + r, 1));
       if (columns.end > 0) {
-        scoreRows(p, block, w.rows + r, 1, columns, w.queries + r * p.headSize, w.keys, w.relative,
-                  w.scores);
+        scoreRows(p, block, w.rows + r, 1, columns, w.queries + r * paddedToLanes(p.headSize),
+                  w.keys, w.relative, w.scores);
       }
       float* target = rowOf(r) + first;
       for (int64_t j = 0; j < block.count; j++) {

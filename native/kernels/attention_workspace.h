@@ -5,9 +5,10 @@
 
 namespace heddle::HEDDLE_ISA {
 
-// The memory of one thread. Floats unless said otherwise; T rows in a tile, E = e padded to lanes.
+// The memory of one thread. Floats unless said otherwise; T rows in a tile, D and E are d and e
+// padded to lanes.
 struct AttentionWorkspace {
-  float* queries;  // [T][d], scaled
+  float* queries;  // [T][D], scaled
   float* keys;     // [d][kKeyBlock]
   float* values;   // [kKeyBlock][E]
   float* scores;   // [kTileRows][kKeyBlock], then the weights before they are normalised
@@ -30,7 +31,7 @@ static size_t layOut(const AttentionProblem& p, void* base, AttentionWorkspace* 
   const auto floats = [&](int64_t count) { return reinterpret_cast<float*>(take(count * 4)); };
   const int64_t rows = queriesPerTile(p) * p.group;
   const int64_t outputs = paddedToLanes(p.valueSize);
-  w->queries = floats(rows * p.headSize);
+  w->queries = floats(rows * paddedToLanes(p.headSize));
   w->keys = floats(p.headSize * kKeyBlock);
   w->values = floats(kKeyBlock * outputs);
   w->scores = floats(kTileRows * kKeyBlock);
@@ -61,9 +62,9 @@ static void readQueries(const AttentionProblem& p, const QueryTile& tile, int64_
     for (int64_t head = firstHead; head < firstHead + p.group; head++) {
       const float* source = p.queries + ((firstRow + query) * p.heads + head) * p.headSize;
       forEachVector(p.headSize, [&](int64_t i, int n) {
-        storeUpTo(target + i, mul(loadUpTo(source + i, n), scale), n);
+        store(target, mul(loadUpTo(source + i, n), scale));
+        target += kLanes;
       });
-      target += p.headSize;
       *row++ = {window, position, static_cast<int32_t>(head)};
     }
   }

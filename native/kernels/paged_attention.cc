@@ -179,8 +179,8 @@ static void attendPositions(const PagedProblem& p, const QueryTile& tile, int64_
           some.partly ? visibleColumns(block, windowsOf(w.rows + r, count)) : some;
       if (columns.end == 0) continue;
       alignas(kAlignment) float rescale[kTileRows + kLanes] = {};
-      scoreRows(a, block, w.rows + r, count, columns, w.queries + r * a.headSize, keys, w.relative,
-                w.scores);
+      scoreRows(a, block, w.rows + r, count, columns, w.queries + r * paddedToLanes(a.headSize),
+                keys, w.relative, w.scores);
       weighRows(columns, count, w.scores, w.maxima + r, w.sums + r * kLanes, rescale);
       addValues(block, w.rows + r, count, columns, w.scores, values, rescale, w.outputs + r * width,
                 width);

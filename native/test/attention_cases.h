@@ -163,7 +163,7 @@ struct AttentionProblem {
       made.inputs.push_back(Operand::i32({count(c.queries)}, pairs()));
       made.outputs = {Operand::output({c.heads, pairs().back()})};
     } else {
-      made.outputs = {Operand::output({queryRows, c.heads * c.e})};
+      made.outputs = {Operand::output({queryRows, c.heads * c.e}), Operand()};
     }
     const auto table = [&](int term, const std::vector<float>& values) {
       const bool isThere = c.biasKind == 3 && (c.terms & term) != 0;

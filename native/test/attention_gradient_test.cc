@@ -1,5 +1,5 @@
-// attentionStatistics, attentionQueryGradient, attentionKeyValueGradient: the way a step of
-// training goes, each given what the one before computed.
+// attention and attentionGradient as a step of training runs them: the second is given what the
+// first has kept.
 #include "test/attention_cases.h"
 
 namespace heddle::test {
@@ -21,43 +21,49 @@ struct GradientProblem {
     gradient = normal(attention.queryRows * c.heads * c.e, 7);
   }
 
-  Invocation with(const char* kernel, const std::vector<float>& first, int64_t firstWidth,
-                  int64_t outputRows, int64_t outputWidth) const {
-    Invocation made = attention.invocation(false);
-    made.kernel = kernel;
-    made.inputs.push_back(Operand::f32({attention.queryRows, firstWidth}, first));
-    made.inputs.push_back(Operand::f32({attention.queryRows, c.heads * c.e}, gradient));
-    made.outputs = {Operand::output({outputRows, outputWidth})};
-    return made;
-  }
-
   struct Results {
-    std::vector<float> statistics, queries, keysAndValues;
+    std::vector<float> output, logSums, byQueries, byKeys, byValues;
   };
-  Results compute(const KernelTable& table, int threads) const {
-    const int64_t rows = attention.queryRows, keyRows = attention.keyRows, heads = c.heads;
-    const std::vector<float> output = run(table, attention.invocation(false), threads);
+  // forward: threads of the way forward.
+  Results compute(const KernelTable& table, int threads, int forward = 2) const {
     Results results;
-    results.statistics =
-        run(table, with("attentionStatistics", output, heads * c.e, rows, 3 * heads), threads);
-    results.queries =
-        run(table, with("attentionQueryGradient", results.statistics, 3 * heads, rows, heads * c.d),
-            threads);
-    results.keysAndValues = run(table,
-                                with("attentionKeyValueGradient", results.statistics, 3 * heads,
-                                     keyRows, c.keyHeads * (c.d + c.e)),
-                                threads);
+    Invocation made = attention.invocation(false);
+    made.outputs[1] = Operand::output({attention.queryRows, c.heads});
+    results.output = run(table, made, forward);
+    results.logSums = made.outputs[1].values();
+    made = given(results);
+    results.byQueries = run(table, made, threads);
+    results.byKeys = made.outputs[1].values();
+    results.byValues = made.outputs[2].values();
     return results;
   }
 
+  Invocation given(const Results& results) const {
+    const int64_t rows = attention.queryRows, keyRows = attention.keyRows;
+    Invocation made = attention.invocation(false);
+    made.kernel = "attentionGradient";
+    made.inputs.push_back(Operand::f32({rows, c.heads * c.e}, results.output));
+    made.inputs.push_back(Operand::f32({rows, c.heads}, results.logSums));
+    made.inputs.push_back(Operand::f32({rows, c.heads * c.e}, gradient));
+    made.outputs = {Operand::output({rows, c.heads * c.d}),
+                    Operand::output({keyRows, c.keyHeads * c.d}),
+                    Operand::output({keyRows, c.keyHeads * c.e})};
+    return made;
+  }
+
   // From the definition: sums over all pairs, with their magnitudes, which errors are relative to.
-  void solve(std::vector<double>* queries, std::vector<double>* keysAndValues) const {
+  struct Answers {
+    std::vector<double> byQueries, byKeys, byValues;
+  };
+  Answers solve() const {
     const AttentionProblem& a = attention;
     std::vector<double> weights, output;
     a.solve(&weights, &output);
     const std::vector<int32_t> offsets = a.pairs();
-    queries->assign(static_cast<size_t>(a.queryRows * c.heads * c.d), 0);
-    keysAndValues->assign(static_cast<size_t>(a.keyRows * c.keyHeads * (c.d + c.e)), 0);
+    Answers answers;
+    answers.byQueries.assign(a.q.size(), 0);
+    answers.byKeys.assign(a.k.size(), 0);
+    answers.byValues.assign(a.v.size(), 0);
     for (int64_t h = 0; h < c.heads; h++) {
       const int64_t keyHead = h * c.keyHeads / c.heads;
       for (size_t s = 0; s + 1 < c.queries.size(); s++) {
@@ -67,35 +73,34 @@ struct GradientProblem {
           double mean = 0;
           for (int64_t x = 0; x < c.e; x++) mean += output[(i * c.heads + h) * c.e + x] * g[x];
           for (int64_t j = 0; j < n; j++) {
-            const int64_t key = c.keys[s] + j;
             const double weight =
                 weights[h * offsets.back() + offsets[s] + (i - c.queries[s]) * n + j];
             if (weight == 0) continue;
-            addPair(h, keyHead, i, key, weight, mean, g, queries, keysAndValues);
+            addPair(i * c.heads + h, (c.keys[s] + j) * c.keyHeads + keyHead, weight, mean, g,
+                    &answers);
           }
         }
       }
     }
+    return answers;
   }
 
-  void addPair(int64_t h, int64_t keyHead, int64_t i, int64_t key, double weight, double mean,
-               const float* g, std::vector<double>* queries,
-               std::vector<double>* keysAndValues) const {
-    const float* q = attention.q.data() + (i * c.heads + h) * c.d;
-    const float* k = attention.k.data() + (key * c.keyHeads + keyHead) * c.d;
-    const float* v = attention.v.data() + (key * c.keyHeads + keyHead) * c.e;
+  // query, key: numbers of the heads' vectors.
+  void addPair(int64_t query, int64_t key, double weight, double mean, const float* g,
+               Answers* answers) const {
+    const float* q = attention.q.data() + query * c.d;
+    const float* k = attention.k.data() + key * c.d;
+    const float* v = attention.v.data() + key * c.e;
     double along = 0, score = 0;
     for (int64_t x = 0; x < c.e; x++) along += double{g[x]} * v[x];
     for (int64_t x = 0; x < c.d; x++) score += double{q[x]} * k[x];
     double slope = weight * (along - mean) * c.scale;
     if (c.softCap > 0) slope *= 1 - std::pow(std::tanh(c.scale * score / c.softCap), 2);
-    double* byKey = keysAndValues->data() + key * c.keyHeads * (c.d + c.e);
     for (int64_t x = 0; x < c.d; x++) {
-      (*queries)[(i * c.heads + h) * c.d + x] += slope * k[x];
-      byKey[keyHead * c.d + x] += slope * q[x];
+      answers->byQueries[query * c.d + x] += slope * k[x];
+      answers->byKeys[key * c.d + x] += slope * q[x];
     }
-    double* byValue = byKey + c.keyHeads * c.d + keyHead * c.e;
-    for (int64_t x = 0; x < c.e; x++) byValue[x] += weight * g[x];
+    for (int64_t x = 0; x < c.e; x++) answers->byValues[key * c.e + x] += weight * g[x];
   }
 
   AttentionProblem attention;
@@ -106,39 +111,93 @@ struct GradientProblem {
 TEST_P(AttentionGradientTest, MatchesItsDefinition) {
   for (const AttentionCase& c : gradientCases()) {
     const GradientProblem problem(c);
-    std::vector<double> queries, keysAndValues;
-    problem.solve(&queries, &keysAndValues);
+    const GradientProblem::Answers answers = problem.solve();
     const GradientProblem::Results results = problem.compute(table(), 2);
     // Weights carry the error of their exponents, a few 2⁻²⁴ of the scores; each gradient is a sum
     // of up to 64 rows of size √d.
     const double size = 1 + c.scale * static_cast<double>(c.d) / 4;
     const double bound = 6e-6 * size * size * std::sqrt(static_cast<double>(c.d + c.e));
-    expectClose(results.queries, queries, bound, bound, c.name + " by queries");
-    expectClose(results.keysAndValues, keysAndValues, bound, bound, c.name + " by keys, values");
+    expectClose(results.byQueries, answers.byQueries, bound, bound, c.name + " by queries");
+    expectClose(results.byKeys, answers.byKeys, bound, bound, c.name + " by keys");
+    expectClose(results.byValues, answers.byValues, bound, bound, c.name + " by values");
   }
 }
 
+// The sums are those of a row's weights before they are normalised, and asking for them changes no
+// output.
+TEST_P(AttentionGradientTest, LogarithmsOfSumsMatchTheirDefinition) {
+  for (const AttentionCase& c : gradientCases()) {
+    const GradientProblem problem(c);
+    const AttentionProblem& a = problem.attention;
+    const GradientProblem::Results results = problem.compute(table(), 1);
+    expectSameBits(run(table(), a.invocation(false), 2), results.output, c.name);
+    std::vector<double> expected;
+    for (size_t s = 0; s + 1 < a.c.queries.size(); s++) {
+      for (int64_t i = a.c.queries[s]; i < a.c.queries[s + 1]; i++) {
+        for (int64_t h = 0; h < c.heads; h++) {
+          double greatest = -INFINITY, total = 0;
+          for (int64_t j = a.c.keys[s]; j < a.c.keys[s + 1]; j++) {
+            if (a.visible(i, j)) greatest = std::max(greatest, a.score(h, i, j));
+          }
+          for (int64_t j = a.c.keys[s]; j < a.c.keys[s + 1]; j++) {
+            if (a.visible(i, j)) total += std::exp(a.score(h, i, j) - greatest);
+          }
+          expected.push_back(total == 0 ? -INFINITY : greatest + std::log(total));
+        }
+      }
+    }
+    const double bound = 2e-6 * (1 + c.scale * static_cast<double>(c.d) / 4);
+    expectClose(results.logSums, expected, bound, bound, c.name);
+  }
+}
+
+// With more threads, other shares: one goes through a whole head, or through a tile or a block.
 TEST_P(AttentionGradientTest, BitsDoNotDependOnThreads) {
   for (const AttentionCase& c : gradientCases()) {
     const GradientProblem problem(c);
-    const GradientProblem::Results one = problem.compute(table(), 1);
-    for (int threads : {2, 4}) {
+    const GradientProblem::Results one = problem.compute(table(), 1, 1);
+    for (int threads : {2, 4, 7}) {
       const GradientProblem::Results many = problem.compute(table(), threads);
-      expectSameBits(many.statistics, one.statistics, c.name);
-      expectSameBits(many.queries, one.queries, c.name);
-      expectSameBits(many.keysAndValues, one.keysAndValues, c.name);
+      expectSameBits(many.logSums, one.logSums, c.name);
+      expectSameBits(many.byQueries, one.byQueries, c.name);
+      expectSameBits(many.byKeys, one.byKeys, c.name);
+      expectSameBits(many.byValues, one.byValues, c.name);
+    }
+  }
+}
+
+TEST_P(AttentionGradientTest, ComputesWhatIsAskedFor) {
+  AttentionCase c;
+  c.queries = {0, 70, 75};
+  const GradientProblem problem(c);
+  const GradientProblem::Results all = problem.compute(table(), 1);
+  for (int threads : {1, 8}) {
+    for (size_t absent : {size_t{1}, size_t{2}}) {
+      Invocation made = problem.given(all);
+      made.outputs[absent] = Operand();
+      expectSameBits(run(table(), made, threads), all.byQueries, "by queries");
+      const bool keysAbsent = absent == 1;
+      expectSameBits(made.outputs[3 - absent].values(), keysAbsent ? all.byValues : all.byKeys,
+                     keysAbsent ? "by values" : "by keys");
     }
   }
 }
 
 TEST_P(AttentionGradientTest, QueriesThatSeeNothingTakeNoPart) {
   AttentionCase c;
-  c.queries = {0, 4};
-  c.keys = {0, 0};
+  c.queries = {0, 4, 4, 9};
+  c.keys = {0, 0, 3, 8};
   const GradientProblem problem(c);
-  const GradientProblem::Results results = problem.compute(table(), 2);
-  for (float value : results.queries) EXPECT_EQ(value, 0);
-  for (size_t i = 0; i < results.statistics.size(); i++) EXPECT_EQ(results.statistics[i], 0) << i;
+  for (int threads : {1, 8}) {
+    const GradientProblem::Results results = problem.compute(table(), threads);
+    const size_t blind = static_cast<size_t>(4 * c.heads), alone = static_cast<size_t>(3 * c.heads);
+    for (size_t i = 0; i < blind; i++) EXPECT_EQ(results.logSums[i], -INFINITY) << i;
+    for (size_t i = 0; i < blind * 8; i++) EXPECT_EQ(results.byQueries[i], 0) << i;
+    for (size_t i = 0; i < alone * 8; i++) {  // keys that no query sees
+      EXPECT_EQ(results.byKeys[i], 0) << i;
+      EXPECT_EQ(results.byValues[i], 0) << i;
+    }
+  }
 }
 
 }  // namespace

@@ -36,13 +36,17 @@ class PlanWords {
   }
   void node(const char* kernel, const std::vector<int64_t>& in, int64_t out,
             const std::vector<int64_t>& ints = {}, const std::vector<double>& floats = {}) {
+    node(kernel, in, std::vector<int64_t>{out}, ints, floats);
+  }
+  void node(const char* kernel, const std::vector<int64_t>& in, const std::vector<int64_t>& out,
+            const std::vector<int64_t>& ints = {}, const std::vector<double>& floats = {}) {
     int64_t id = 0;
     while (id < table_.count && strcmp(table_.kernels[id].name, kernel) != 0) ++id;
     ++nodeCount_;
-    append(&nodes_, {id, static_cast<int64_t>(in.size()), 1, static_cast<int64_t>(ints.size()),
-                     static_cast<int64_t>(floats.size())});
+    append(&nodes_, {id, static_cast<int64_t>(in.size()), static_cast<int64_t>(out.size()),
+                     static_cast<int64_t>(ints.size()), static_cast<int64_t>(floats.size())});
     append(&nodes_, in);
-    nodes_.push_back(out);
+    append(&nodes_, out);
     append(&nodes_, ints);
     for (double number : floats) {
       int64_t bits;

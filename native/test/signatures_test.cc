@@ -40,6 +40,7 @@ TEST(Signatures, EveryInstructionSetHasTheSameKernels) {
 struct Attention {
   int64_t q = 8, k = 4, v = 6, out = 12;
   int64_t heads = 2, keyHeads = 1, biasKind = 0;
+  int64_t logSums = 0;  // columns; 0: not asked for
   std::vector<int64_t> bias;
 
   ErrorCode check() const {
@@ -51,7 +52,8 @@ struct Attention {
     words.node(
         "attention",
         {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1, -1},
-        words.output({-1, out}), {heads, keyHeads, -1, -1, biasKind}, {1, 0});
+        {words.output({-1, out}), logSums ? words.output({-1, logSums}) : -1},
+        {heads, keyHeads, -1, -1, biasKind}, {1, 0});
     const std::vector<int64_t> list = words.words();
     try {
       loadPlan(list.data(), list.size(), {}, scalar::table());
@@ -78,6 +80,11 @@ TEST(Signatures, AttentionColumnsMustFitTheHeads) {
   EXPECT_EQ(heads.check(), ErrorCode::kShape);
   heads.heads = 0;
   EXPECT_EQ(heads.check(), ErrorCode::kArgument);
+  Attention sums;
+  sums.logSums = 2;
+  EXPECT_EQ(sums.check(), ErrorCode::kNone);
+  sums.logSums = 3;
+  EXPECT_EQ(sums.check(), ErrorCode::kShape);
 }
 
 TEST(Signatures, AttentionBiasMustFitItsKind) {
@@ -118,7 +125,7 @@ struct Disentangled {
     words.node("attention",
                {rows, keyRows, keyRows, segments, segments, -1, -1, -1, relativeKeys,
                 relativeQueries, table},
-               words.output({-1, 8}), {2, keyHeads, -1, -1, biasKind}, {1, softCap});
+               {words.output({-1, 8}), -1}, {2, keyHeads, -1, -1, biasKind}, {1, softCap});
     const std::vector<int64_t> list = words.words();
     const int64_t dims[] = {5, width};
     std::vector<std::shared_ptr<State>> states;
@@ -166,7 +173,7 @@ class DenseBias : public ::testing::Test {
     const int64_t positions = keyPositions.empty() ? -1 : words.input({-1}, DType::kInt32);
     const int64_t bias = words.state({1, 2, 3});
     words.node("attention", {q, k, v, segments, segments, -1, positions, bias, -1, -1, -1},
-               words.output({-1, 2}), {1, 1, -1, -1, 2}, {1, 0});
+               {words.output({-1, 2}), -1}, {1, 1, -1, -1, 2}, {1, 0});
     const int64_t dims[] = {1, 2, 3};
     auto storage = std::make_shared<Storage>(DType::kFloat32, 3, dims, false);
     AlignedBuffer zeros(24);

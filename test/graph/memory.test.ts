@@ -13,6 +13,7 @@ function chain(reads: readonly (readonly number[])[]): Program {
       op: 'add',
       operands: operands.map((pick) => pick % Math.max(i, 1)).filter((operand) => operand < i),
       result: i,
+      further: [],
       attributes: {},
       name: undefined,
     })),

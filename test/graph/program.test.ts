@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { placeValues } from '../../lib/graph/encode.js';
 import { fuse } from '../../lib/graph/fuse.js';
+import { gradient } from '../../lib/graph/gradient.js';
 import { trace } from '../../lib/graph/program.js';
 import { State } from '../../lib/graph/state.js';
-import { inLayer, stateTensor, type Tensor, tensor } from '../../lib/graph/tensor.js';
+import {
+  furtherResult,
+  inLayer,
+  input,
+  stateTensor,
+  type Tensor,
+  tensor,
+} from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
 
 const weight = (...shape: number[]): Tensor =>
@@ -76,6 +85,44 @@ describe('fuse', () => {
     const later = ops.relu(ops.scale(x, 2));
     const nodes = fuse(trace({ y: ops.add(product, later) }).program).nodes;
     expect(nodes.map((node) => node.op)).toEqual(['scale', 'activation', 'linear']);
+  });
+});
+
+describe('a further result', () => {
+  const q = input('q', [5, 6], 'float32');
+  const attend = (): Tensor =>
+    ops.attention(q, q, q, { heads: 2, segments: tensor(Int32Array.of(0, 5)) });
+  const total = (x: Tensor): Tensor =>
+    ops.columnSums(ops.matmul(x, zeros(x.shape[1] as number, 1)));
+
+  it('is computed, by the node of the first, where something reads it alone', () => {
+    const y = attend();
+    expect(trace({ y }).program.nodes.map((node) => node.further)).toEqual([[-1]]);
+    const sums = furtherResult(y, 0);
+    const { program } = trace({ y, sums, again: ops.relu(furtherResult(y, 0)) });
+    expect(program.nodes.map((node) => node.op)).toEqual(['attention', 'activation']);
+    const [attention, activation] = program.nodes;
+    expect(attention?.further).toEqual(activation?.operands);
+    expect(program.outputs[1]?.value).toBe(attention?.further[0]);
+    expect(program.values[attention?.further[0] ?? -1]?.shape).toEqual([5, 2]);
+  });
+
+  it('has a place of its own in the arena, also after fusion', () => {
+    const [byQ] = gradient(total(attend()), [q]);
+    const program = fuse(trace({ byQ: byQ as Tensor }).program);
+    const attention = program.nodes.find((node) => node.op === 'attention');
+    const { offsets } = placeValues(program, []);
+    const places = [attention?.result, ...(attention?.further ?? [])].map(
+      (at) => offsets[at ?? -1],
+    );
+    expect(places[0]).toBeGreaterThanOrEqual(0);
+    expect(places[1]).toBeGreaterThanOrEqual(0);
+    expect(places[0]).not.toBe(places[1]);
+  });
+
+  it('has no gradient', () => {
+    const loss = total(furtherResult(attend(), 0));
+    expect(() => gradient(loss, [q])).toThrow(/attention: .* its result logSums/);
   });
 });
 

@@ -11,7 +11,7 @@ const dtypes = ['float32', 'float16', 'bfloat16', 'int32', 'int8', 'int4', 'int8
  * @param {string[]} plan.kernels names, as the addon lists them
  * @param {number[]} [plan.capacities] of the symbols; dim −1 is the first symbol
  * @param {{ kind: number, dtype?: string, index: number, dims: number[] }[]} plan.values
- * @param {{ kernel: string, in: number[], out: number, ints?: number[], floats?: number[] }[]} plan.nodes
+ * @param {{ kernel: string, in: number[], out: number | number[], ints?: number[], floats?: number[] }[]} plan.nodes
  * @param {number} [plan.arenaBytes]
  */
 export function planWords({ kernels, capacities = [], values, nodes, arenaBytes = 0 }) {
@@ -23,8 +23,9 @@ export function planWords({ kernels, capacities = [], values, nodes, arenaBytes 
   }
   for (const node of nodes) {
     const { ints = [], floats = [] } = node;
-    words.push(kernels.indexOf(node.kernel), node.in.length, 1, ints.length, floats.length);
-    words.push(...node.in, node.out, ...ints);
+    const out = [node.out].flat();
+    const counts = [node.in.length, out.length, ints.length, floats.length];
+    words.push(kernels.indexOf(node.kernel), ...counts, ...node.in, ...out, ...ints);
     words.push(...new BigInt64Array(Float64Array.from(floats).buffer));
   }
   return BigInt64Array.from(words, BigInt);

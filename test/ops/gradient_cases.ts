@@ -54,7 +54,7 @@ const attention = ({
   options = {},
 }: Attention): GradientCase => ({
   name: `attention, ${name}`,
-  ops: ['attentionStatistics', 'attentionQueryGradient', 'attentionKeyValueGradient'],
+  ops: ['attentionGradient'],
   shapes: [
     [rows, heads * size],
     [rows, keyHeads * size],
