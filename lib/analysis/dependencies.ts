@@ -25,8 +25,9 @@ export function countOperations(output: Tensor): OperationCount {
   for (const node of nodes) sizesOf(node, 'countOperations');
   const depths = new Map<Tensor, number>();
   for (const node of nodes) {
-    const below = operandsOf(node).map((operand) => depths.get(operand) ?? 0);
-    depths.set(node, node.source.kind === 'op' ? 1 + Math.max(0, ...below) : 0);
+    const before = node.source.kind === 'further' ? [node.source.of] : operandsOf(node);
+    const deepest = Math.max(0, ...before.map((operand) => depths.get(operand) ?? 0));
+    depths.set(node, node.source.kind === 'op' ? 1 + deepest : deepest);
   }
   return { flops: costOf(trace({ output }).program).flops, sequential: depths.get(output) ?? 0 };
 }
@@ -41,7 +42,7 @@ export function countOperations(output: Tensor): OperationCount {
  * is evaluated once for each row of its operands that depends on the source.
  *
  * @param output, source whose sizes are all known. @returns a row for each row of output. Throws ERR_SHAPE for symbolic sizes,
- * ERR_UNSUPPORTED for graphs that write states or read integers that are not there until a run.
+ * ERR_UNSUPPORTED for graphs of gradients, those that write states, or read integers that are not there until a run.
  */
 export function pathLengths(output: Tensor, source: Tensor): number[][] {
   expectTensor(output, 'pathLengths: output');
@@ -55,6 +56,10 @@ export function pathLengths(output: Tensor, source: Tensor): number[][] {
     ),
   );
   for (const node of inRecordedOrder([output])) {
+    if (node.source.kind === 'further') {
+      const found = 'a further result of an op';
+      throw mismatch('ERR_UNSUPPORTED', 'pathLengths', 'the first results of ops', found);
+    }
     if (lengths.has(node) || !operandsOf(node).some((operand) => lengths.has(operand))) continue;
     const rows = Array.from({ length: rowsOf(sizesOf(node, 'pathLengths')) }, () =>
       new Array<number>(width).fill(Infinity),
@@ -111,7 +116,7 @@ function rowsWithNaN(
   shape: readonly number[],
 ): Set<number> {
   const data = new Float64Array(shape.reduce((product, dim) => product * dim, 1));
-  rule.reference(operands, attributes, { shape, data });
+  rule.reference(operands, attributes, { shape, data }, []);
   const columns = data.length / rowsOf(shape);
   const rows = new Set<number>();
   data.forEach((value, at) => {
