@@ -1,5 +1,5 @@
 /**
- * Modern Hopfield networks (Ramsauer et al. 2021, "Hopfield Networks is All You Need"): attention as an energy that falls. Patterns
+ * Modern Hopfield networks (Ramsauer et al. 2020, "Hopfield Networks is All You Need"): attention as an energy that falls. Patterns
  * are the N rows x_i of a matrix [N, d], of length at most M; a state ξ is a row of another. The paper has both as columns.
  */
 import { mismatch } from '../errors.js';
@@ -100,7 +100,7 @@ export async function retrieve(
 /**
  * E(ξ) = −lse(β, Xᵀξ) + ½ξᵀξ + β⁻¹ ln N + ½M² of each row ξ of `states` (equation 2), where lse(β, z) = β⁻¹ ln Σ_i e^{β z_i} and M is
  * the length of the longest pattern. In float64. No update raises it (theorem 1); it is at least 0, and at most 2M² for means of
- * patterns (appendix A.1.3).
+ * patterns (appendix A.1).
  *
  * @param patterns [N, d]. @param states [m, d]. @returns m numbers. Errors as `trajectory` has them.
  */
@@ -137,7 +137,7 @@ export function separations(patterns: Rows): Float64Array {
 /**
  * How far each pattern may be from the fixed point that it is retrieved as, and from one update of a state no more than
  * 1/(2βM) away from it: 2e(N − 1)M·e^{−βΔ_i} (theorem 5). `isWellSeparated` says where the theorem holds: Δ_i ≥ 2/(βN) + β⁻¹ ln(2(N −
- * 1)NβM²), by which there is a fixed point within 1/(βNM) of the pattern (appendix A.1.5).
+ * 1)NβM²), by which there is a fixed point within 1/(βNM) of the pattern (appendix A.1).
  *
  * @param patterns [N, d]. @returns for each pattern.
  */

@@ -4,7 +4,15 @@ import { checkFloat, checkOptions } from '../graph/options.js';
 import { type NdArray, run } from '../graph/run.js';
 import { tensor } from '../graph/tensor.js';
 import { attention } from '../ops/index.js';
-import { checkScoreRange, dot, type Matrix, matrixOf, type Rows, rowOf } from './rows.js';
+import {
+  checkScoreRange,
+  checkSumRange,
+  dot,
+  type Matrix,
+  matrixOf,
+  type Rows,
+  rowOf,
+} from './rows.js';
 
 export interface LookupOptions {
   /** Inverse temperature, from 0 (the mean of all values) to Infinity (the value of the best key); default 1. */
@@ -20,7 +28,7 @@ export interface LookupOptions {
  *
  * @param queries [m, d]. @param keys [n, d]. @param values [n, e]. m, n, d and e are at least 1.
  * @returns float32 [m, e]. Throws ERR_ARGUMENT for a t that is negative or NaN, ERR_SHAPE for shapes that do not fit, ERR_INPUT
- * for numbers that are not finite or scores beyond float32.
+ * for numbers that are not finite, and scores or sums of values beyond float32.
  */
 export async function lookup(
   queries: Rows,
@@ -45,6 +53,7 @@ export async function lookup(
   signal?.throwIfAborted();
   if (t === Infinity) return exactLookup(q, k, v);
   checkScoreRange('lookup', t, q, k);
+  checkSumRange('lookup', v);
   const attended = attention(
     tensor(q.data, q.shape),
     tensor(k.data, k.shape),

@@ -1,5 +1,5 @@
 /** Matrices that callers give: rows of numbers, checked once, kept as float32. */
-import { HeddleError, mismatch } from '../errors.js';
+import { mismatch } from '../errors.js';
 import { describeValue } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 
@@ -84,15 +84,20 @@ export function longestRow(matrix: Matrix): number {
 }
 
 /**
- * Throws ERR_INPUT where factor·q·k may leave the range of float32, in which the engine computes scores: softmax would have no
- * greatest one to go by.
+ * Throws ERR_INPUT where q·k or factor·q·k may leave the range of float32, in which the engine computes scores: softmax would
+ * have no greatest one to go by.
  */
 export function checkScoreRange(where: string, factor: number, q: Matrix, k: Matrix): void {
-  const most = factor * longestRow(q) * longestRow(k);
+  checkRange(where, 'scores', Math.max(1, factor) * longestRow(q) * longestRow(k));
+}
+
+/** Throws ERR_INPUT where a sum of so many numbers as these may leave the range of float32. */
+export function checkSumRange(where: string, values: Matrix): void {
+  checkRange(where, 'sums of values', values.shape[0] * longestRow(values));
+}
+
+function checkRange(where: string, what: string, most: number): void {
   if (most < 2 ** 127) return;
-  throw new HeddleError(
-    'ERR_INPUT',
-    `${where}: expected scores in the range of float32, found up to ${most.toPrecision(3)}; make the vectors or their factor smaller`,
-    { where },
-  );
+  const found = `up to ${most.toPrecision(3)}; make the vectors shorter`;
+  throw mismatch('ERR_INPUT', where, `${what} in the range of float32`, found);
 }

@@ -93,6 +93,12 @@ describe('lookup', () => {
     ['t that is NaN', () => lookup([[1, 1]], keys, values, { t: Number.NaN }), 'ERR_ARGUMENT'],
     ['t beyond float32', () => lookup([[1, 1]], keys, values, { t: 1e39 }), 'ERR_ARGUMENT'],
     ['scores beyond float32', () => lookup([[1e30, 1]], keys, values, { t: 1e30 }), 'ERR_INPUT'],
+    [
+      'products beyond float32',
+      () => lookup([[1e30, 0]], [[1e30, 0]], [[1]], { t: 1e-30 }),
+      'ERR_INPUT',
+    ],
+    ['values beyond float32', () => lookup([[1, 1]], keys, [[3e38], [3e38], [3e38]]), 'ERR_INPUT'],
     ['an unknown option', () => lookup([[1, 1]], keys, values, { T: 1 } as never), 'ERR_ARGUMENT'],
     ['no queries', () => lookup([], keys, values), 'ERR_SHAPE'],
     ['no keys', () => lookup([[1, 1]], [], []), 'ERR_SHAPE'],
