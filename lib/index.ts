@@ -1,4 +1,14 @@
 /** Heddle: transformers, natively, in Node. */
+export {
+  attentionStatistics,
+  type EntropyUnit,
+  type HeadStatistics,
+} from './analysis/attention_statistics.js';
+export {
+  type TokenSimilarity,
+  type TokenSimilarityOptions,
+  tokenSimilarity,
+} from './analysis/token_similarity.js';
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
@@ -20,6 +30,12 @@ export { type ChrfOptions, type ChrfScore, chrf } from './scores/chrf.js';
 export type { References } from './scores/corpus.js';
 export type { LoraOptions } from './tasks/adapter.js';
 export type { AdapterTraining } from './tasks/adapter_training.js';
+export {
+  type AttentionMaps,
+  type AttentionMapsOptions,
+  attentionMaps,
+  type LayerAttention,
+} from './tasks/attention_maps.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
   AutoModel,
@@ -32,6 +48,7 @@ export {
 export { AutoTokenizer } from './tasks/auto_tokenizer.js';
 export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
+export type { InspectedText, InspectedToken, TextOrIds } from './tasks/inspected_text.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
 export {
@@ -40,6 +57,12 @@ export {
   type TrainableModel,
   type TrainableOptions,
 } from './tasks/load_trainable.js';
+export {
+  type LensPrediction,
+  type LogitLens,
+  type LogitLensOptions,
+  logitLens,
+} from './tasks/logit_lens.js';
 export { mergeAdapter } from './tasks/merge_adapter.js';
 export type { Model } from './tasks/model.js';
 export {
@@ -85,6 +108,11 @@ export {
   TextStreamer,
   type TextStreamerOptions,
 } from './tasks/text_streamer.js';
+export {
+  type TokenSimilarities,
+  type TokenSimilaritiesOptions,
+  tokenSimilarities,
+} from './tasks/token_similarities.js';
 export {
   type TrainingExamples,
   type TrainingResult,
