@@ -1,4 +1,10 @@
 /** Heddle: transformers, natively, in Node. */
+
+export {
+  attentionStatistics,
+  type EntropyUnit,
+  type HeadStatistics,
+} from './analysis/attention_statistics.js';
 export { countOperations, type OperationCount, pathLengths } from './analysis/dependencies.js';
 export * as hopfield from './analysis/hopfield.js';
 export { type LookupOptions, lookup } from './analysis/lookup.js';
@@ -10,6 +16,11 @@ export type {
 } from './analysis/particles/options.js';
 export { type ParticleRun, particles } from './analysis/particles/particles.js';
 export type { Rows } from './analysis/rows.js';
+export {
+  type TokenSimilarity,
+  type TokenSimilarityOptions,
+  tokenSimilarity,
+} from './analysis/token_similarity.js';
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
@@ -31,6 +42,12 @@ export { type ChrfOptions, type ChrfScore, chrf } from './scores/chrf.js';
 export type { References } from './scores/corpus.js';
 export type { LoraOptions } from './tasks/adapter.js';
 export type { AdapterTraining } from './tasks/adapter_training.js';
+export {
+  type AttentionMaps,
+  type AttentionMapsOptions,
+  attentionMaps,
+  type LayerAttention,
+} from './tasks/attention_maps.js';
 export { AutoConfig } from './tasks/auto_config.js';
 export {
   AutoModel,
@@ -43,6 +60,7 @@ export {
 export { AutoTokenizer } from './tasks/auto_tokenizer.js';
 export type { EmbedOptions } from './tasks/embed.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
+export type { InspectedText, InspectedToken, TextOrIds } from './tasks/inspected_text.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
 export {
@@ -51,6 +69,12 @@ export {
   type TrainableModel,
   type TrainableOptions,
 } from './tasks/load_trainable.js';
+export {
+  type LensPrediction,
+  type LogitLens,
+  type LogitLensOptions,
+  logitLens,
+} from './tasks/logit_lens.js';
 export { mergeAdapter } from './tasks/merge_adapter.js';
 export type { Model } from './tasks/model.js';
 export {
@@ -96,6 +120,11 @@ export {
   TextStreamer,
   type TextStreamerOptions,
 } from './tasks/text_streamer.js';
+export {
+  type TokenSimilarities,
+  type TokenSimilaritiesOptions,
+  tokenSimilarities,
+} from './tasks/token_similarities.js';
 export {
   type TrainingExamples,
   type TrainingResult,

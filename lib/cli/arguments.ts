@@ -3,7 +3,7 @@
  * looks like a number or a boolean (`--json 1e3`), and takes no value that begins with a dash (`--file -`, `--beta -2`, or `-`
  * alone, which is put at the end).
  *
- * @param args as the process got them, without Node and the script. @param flags names of the options without a value.
+ * @param args as the process got them, without Node and the script. @param flags names of the options without a value, in camel case.
  */
 export function unambiguous(args: readonly string[], flags: ReadonlySet<string>): string[] {
   const result: string[] = [];
@@ -13,9 +13,10 @@ export function unambiguous(args: readonly string[], flags: ReadonlySet<string>)
     const next = args[i + 1];
     if (arg === '--') return [...result, '--', ...dashes, ...args.slice(i + 1)];
     const isOption = /^--?[a-z][^=]*$/.test(arg) && next !== undefined;
-    if (isOption && flags.has(arg.replace(/^-+/, '')) && !next.startsWith('-')) {
+    const isFlag = flags.has(camelCase(arg.replace(/^-+/, '')));
+    if (isOption && isFlag && !next.startsWith('-')) {
       result.push(`${arg}=true`);
-    } else if (isOption && !flags.has(arg.replace(/^-+/, '')) && /^-($|\.?\d)/.test(next)) {
+    } else if (isOption && !isFlag && /^-($|\.?\d)/.test(next)) {
       result.push(`${arg}=${next}`);
       i++;
     } else if (arg === '-') {
@@ -26,6 +27,10 @@ export function unambiguous(args: readonly string[], flags: ReadonlySet<string>)
   }
   return dashes.length === 0 ? result : [...result, '--', ...dashes];
 }
+
+/** The parser's name of an option of several words. */
+const camelCase = (name: string): string =>
+  name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /** The value of an option as it was written: the parser makes a number of the tag `1.0`. */
 export function written(name: string, args: readonly string[] = process.argv): string | undefined {

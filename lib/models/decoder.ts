@@ -120,6 +120,14 @@ export class Decoder extends Encoder {
     return this.rowLogits(this.finish(embedding(hidden, chosen)), placed);
   }
 
+  /**
+   * Logits that a layer's hidden state would give if the layer were the last: through the model's norm and output projection.
+   * @param hidden float32 [rows, hiddenSize]; of the last layer as `outputs` gives it, behind the norm. @throws ERR_UNSUPPORTED without a head.
+   */
+  lensLogits(hidden: Tensor, batch: DecoderBatch, isLast: boolean): Tensor {
+    return this.rowLogits(isLast ? hidden : this.finish(hidden), batch);
+  }
+
   /** The best next id of each of those rows, and its logit: float32 [count, 2]. */
   nextBest(batch: DecoderBatch, chosen: Tensor): Tensor {
     return argmax(this.nextLogits(batch, chosen));

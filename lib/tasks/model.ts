@@ -282,14 +282,16 @@ export class EncoderModel implements Model {
     return this.parts.encoder;
   }
 
-  /** Ids of texts without special tokens, however many there are, with offsets and words. */
+  /** Ids of texts, however many there are, with offsets and words; without special tokens, unless these are asked for. */
   async encodeWhole(
     what: string,
     texts: readonly string[],
     signal?: AbortSignal,
+    specialTokens = false,
   ): Promise<CompactEncoding[]> {
     return this.use(() => {
-      const options = { addSpecialTokens: false, offsets: true };
+      const addSpecialTokens = specialTokens && (this.parts.embedding.addSpecialTokens ?? true);
+      const options = { addSpecialTokens, offsets: true };
       return this.tokenizerFor(what).encodeAll(texts, options, signal);
     });
   }

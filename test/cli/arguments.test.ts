@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { unambiguous } from '../../lib/cli/arguments.js';
 
-const flags = new Set(['json', 'h']);
+const flags = new Set(['json', 'h', 'multiLabel']);
 const cases: [given: string, expected: string][] = [
   ['embed --json 1e3', 'embed --json=true 1e3'],
+  ['classify --multi-label a', 'classify --multi-label=true a'],
   ['embed -h true', 'embed -h=true true'],
   ['embed --json --file - a', 'embed --json --file=- a'],
   ['embed --file -2 --file -.5 --json -2', 'embed --file=-2 --file=-.5 --json -2'],
