@@ -52,7 +52,7 @@ function named<T>(table: Readonly<Record<string, T>>, name: unknown, where: stri
 }
 
 /** What a wrong option is, is a mistake of the file. */
-function inConfig<T>(where: string, body: () => T): T {
+export function inConfig<T>(where: string, body: () => T): T {
   try {
     return body();
   } catch (cause) {
