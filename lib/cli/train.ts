@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { CAC } from 'cac';
+import type { AdapterTraining } from '../tasks/adapter_training.js';
+import { TrainableModel } from '../tasks/load_trainable.js';
 import { train } from '../tasks/train.js';
-import { openTrainingRun } from '../tasks/training_run.js';
+import { openTrainingRun, type TrainingRun } from '../tasks/training_run.js';
 import type { EvaluationMetrics, StepMetrics } from '../train/trainer.js';
 import { interruptible } from './model_options.js';
 import { note, printJson } from './output.js';
@@ -61,9 +63,8 @@ async function runTraining(
     record.open(step);
     display.begin(step);
     const examples = `${data.length} examples`;
-    note(
-      `${step === 0 ? '' : `going on from step ${step}: `}${model.parameters.count} parameters, ${examples}, ${steps} steps`,
-    );
+    const from = step === 0 ? '' : `going on from step ${step}: `;
+    note(`${from}${parametersText(model)}, ${examples}, ${steps} steps`);
   };
   try {
     const result = await train(model, data, {
@@ -79,12 +80,25 @@ async function runTraining(
     const report = join(output, 'report.html');
     if (json) printJson({ step, best, folder: result.folder, report });
     else {
-      note(`the model is in ${result.folder}, the report is ${report}`);
+      note(
+        `${adapterOf(model) ? 'the adapter' : 'the model'} is in ${result.folder}, the report is ${report}`,
+      );
     }
   } finally {
     display.end();
     await record.close();
   }
+}
+
+const adapterOf = (model: TrainingRun['model']): AdapterTraining | undefined =>
+  model instanceof TrainableModel ? model.adapter : undefined;
+
+function parametersText(model: TrainingRun['model']): string {
+  const { count } = model.parameters;
+  const adapter = adapterOf(model);
+  if (!adapter) return `${count} parameters`;
+  const own = adapter.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
+  return `${own} parameters of an adapter over ${count - own}`;
 }
 
 function evaluationText({ loss, accuracy }: EvaluationMetrics): string {

@@ -1,4 +1,4 @@
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import { albert } from './albert.js';
 import { bert } from './bert.js';
 import { debertaV2 } from './deberta_v2.js';
@@ -118,6 +118,20 @@ const baseOfType: ReadonlyMap<string | undefined, string> = new Map(
 /** Whether an architecture is the model alone, without a head. */
 export const isHeadless = (architecture: string): boolean =>
   families.some((entry) => nameOf(entry, 'base') === architecture);
+
+/**
+ * The classifier of texts over a model that is none yet, whatever other head it has.
+ * @throws ERR_UNSUPPORTED for a classifier, and for a family that has none.
+ */
+export function classifierOver(architecture: string): string {
+  const entry = families.find((one) =>
+    Object.keys(one.family).some((kind) => nameOf(one, kind as HeadKind) === architecture),
+  );
+  const name = entry?.family.sequenceClassification && nameOf(entry, 'sequenceClassification');
+  if (name !== undefined && name !== architecture) return name;
+  const expected = 'an encoder that does not classify yet, such as BertModel';
+  throw mismatch('ERR_UNSUPPORTED', 'a new head that classifies', expected, architecture);
+}
 
 /** The architecture a config.json names. Throws ERR_UNSUPPORTED with the families there are, or the heads of the family. */
 export function architectureOf(

@@ -11,7 +11,7 @@ import { safetensorsBytes } from '../checkpoints/safetensors_writer.js';
 import { mismatch } from '../errors.js';
 import type { Backend } from '../graph/backend.js';
 import { defaultBackend } from '../graph/default_backend.js';
-import type { Parameters } from '../graph/parameters.js';
+import type { Parameters, StoredParameter } from '../graph/parameters.js';
 import type { State } from '../graph/state.js';
 import type { OpenAdapter } from './adapter.js';
 
@@ -60,11 +60,20 @@ export class AdapterTraining {
     return /\.lora_[AB]$/.test(layer) || isModule(layer, this.of.adapter.modulesToSave);
   }
 
+  /** Parameters and where an adapter's file has them. */
+  stored(): StoredParameter[] {
+    const { prefix } = this.of;
+    return this.parameters.map((state) => ({
+      state,
+      names: [`${adapterPrefix}${nameOf(state.name, prefix)}`],
+    }));
+  }
+
   /** Writes adapter_config.json and adapter_model.safetensors, which Python's peft and `load` open. @throws ERR_FILE. */
   async save(folder: string, backend: Backend = defaultBackend()): Promise<void> {
-    const { adapter, base, prefix } = this.of;
-    const tensors = this.parameters.map((state) => ({
-      name: `${adapterPrefix}${nameOf(state.name, prefix)}`,
+    const { adapter, base } = this.of;
+    const tensors = this.stored().map(({ state, names: [name = ''] }) => ({
+      name,
       shape: state.shape,
       read: async () => (await backend.read(state)) as Float32Array,
     }));

@@ -3,10 +3,7 @@ import { checkUnchanged, openCheckpoint } from '../checkpoints/checkpoint.js';
 import { type Config, readConfig } from '../checkpoints/config.js';
 import { readJsonObjectIfThere } from '../checkpoints/json_file.js';
 import { CheckpointSource } from '../checkpoints/parameter_source.js';
-import {
-  type PoolingMode,
-  readSentenceTransformers,
-} from '../checkpoints/sentence_transformers.js';
+import { readSentenceTransformers } from '../checkpoints/sentence_transformers.js';
 import { hasStaticTable } from '../checkpoints/static_table.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { defaultBackend } from '../graph/default_backend.js';
@@ -15,7 +12,6 @@ import { Parameters } from '../graph/parameters.js';
 import { Scope } from '../layers/scope.js';
 import { Decoder } from '../models/decoder.js';
 import { architectureOf } from '../models/registry.js';
-import type { Pooling } from '../ops/index.js';
 import { ChatTemplates } from '../text/chat_templates.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { AdaptedSource, openAdapter, withReplaced } from './adapter.js';
@@ -25,6 +21,7 @@ import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
 import { loadStatic } from './load_static.js';
 import { EncoderModel, type Model } from './model.js';
 import { checkTokenizer, openTokenizer } from './model_tokenizer.js';
+import { poolingsByMode } from './sentence_folder.js';
 import { resolveSource, type SourceOptions } from './source.js';
 
 /**
@@ -111,7 +108,7 @@ export async function loadEncoder(
     const longest = encoder.maxLength;
     const ownLimit = tokenizer?.tokenizer.settings.modelMaxLength;
     const embedding: EmbeddingDefaults = {
-      pooling: description.pooling.map((mode) => poolings[mode]),
+      pooling: description.pooling.map((mode) => poolingsByMode[mode]),
       normalize: description.normalize,
       maxLength: Math.min(description.maxLength ?? ownLimit ?? longest, longest),
       prompts: description.prompts,
@@ -189,13 +186,3 @@ function naming<T>(file: string, body: () => T): T {
     });
   }
 }
-
-/** sentence-transformers' names of the poolings that there are. */
-const poolings: Readonly<Record<PoolingMode, Pooling>> = {
-  mean: 'mean',
-  cls: 'first',
-  lasttoken: 'last',
-  max: 'max',
-  mean_sqrt_len_tokens: 'meanSqrtLength',
-  weightedmean: 'weightedMean',
-};

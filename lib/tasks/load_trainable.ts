@@ -3,13 +3,13 @@ import { Config, readConfig } from '../checkpoints/config.js';
 import type { JsonFields } from '../checkpoints/json_file.js';
 import { CheckpointSource, type WeightDType } from '../checkpoints/parameter_source.js';
 import { mismatch } from '../errors.js';
-import { checkOptions } from '../graph/options.js';
+import { checkOptions, checkSizes, describeValue } from '../graph/options.js';
 import { Parameters, type StoredParameter } from '../graph/parameters.js';
 import type { Tensor } from '../graph/tensor.js';
 import { Scope } from '../layers/scope.js';
 import { expectPacked, type PackedIds } from '../layers/sequence.js';
 import type { Encoder, EncoderBatch } from '../models/encoder.js';
-import { architectureOf, isHeadless } from '../models/registry.js';
+import { architectureOf, classifierOver, isHeadless } from '../models/registry.js';
 import { InitialParameters } from '../train/initial_parameters.js';
 import {
   AdaptedSource,
@@ -19,6 +19,7 @@ import {
   withReplaced,
 } from './adapter.js';
 import { AdapterTraining } from './adapter_training.js';
+import { FreshHeadSource, labelFields } from './fresh_head.js';
 import { saveModel } from './save_model.js';
 import type { Trainable } from './trainable.js';
 
@@ -84,6 +85,10 @@ export interface TrainableOptions {
   adapter?: LoraOptions | string;
   /** How frozen weights are kept in memory; default float32, as weights must be that are trained. */
   dtype?: WeightDType;
+  /** Classes of a new head, over a checkpoint that is no classifier yet: the model then classifies texts. */
+  labels?: readonly string[];
+  /** Of that head's first weights; default 0. */
+  seed?: number;
 }
 
 /**
@@ -94,12 +99,18 @@ export async function loadTrainable(
   folder: string,
   options: TrainableOptions = {},
 ): Promise<TrainableModel> {
-  checkOptions('loadTrainable', options, ['adapter', 'dtype']);
-  const { adapter: asked, dtype = 'float32' } = options;
+  checkOptions('loadTrainable', options, ['adapter', 'dtype', 'labels', 'seed']);
+  const { adapter: asked, dtype = 'float32', labels, seed = 0 } = options;
+  checkSizes('loadTrainable', { seed }, 0);
   if (asked === undefined && dtype !== 'float32') {
     throw mismatch('ERR_ARGUMENT', 'loadTrainable: dtype', 'float32 without an adapter', dtype);
   }
-  const config = await readConfig(folder);
+  if (asked !== undefined && labels !== undefined) {
+    const found = 'an adapter with it, which is opened over a base that has none';
+    throw mismatch('ERR_ARGUMENT', 'loadTrainable: labels', 'a new head alone', found);
+  }
+  const stored = await readConfig(folder);
+  const config = labels ? withClasses(stored, labels) : stored;
   const checkpoint = await openCheckpoint(folder);
   const { name, architecture } = architectureOf(config.architectures, config.modelType);
   const { prefix } = architecture;
@@ -108,7 +119,11 @@ export async function loadTrainable(
   const adapters = opened ? [opened] : [];
   const tensors = withReplaced(checkpoint.tensors, adapters, prefix);
   const weights = new CheckpointSource(tensors, { prefix, dtype, where: folder });
-  const parameters = new Parameters(new AdaptedSource(weights, adapters));
+  const deviation = config.number('initializer_range', { min: 0, default: 0.02 });
+  const source = labels
+    ? new FreshHeadSource(weights, new InitialParameters(seed, deviation), prefix)
+    : new AdaptedSource(weights, adapters);
+  const parameters = new Parameters(source);
   const network = architecture.build(config, new Scope(parameters, '', 'float32', adapters));
   weights.checkComplete();
   opened?.checkComplete(weights.unused);
@@ -124,6 +139,22 @@ export async function loadTrainable(
     config.fields,
     training && new AdapterTraining(training, parameters),
   );
+}
+
+/** The config.json of a classifier over a model. */
+function withClasses(config: Config, labels: readonly string[]): Config {
+  checkClasses(labels);
+  const { name } = architectureOf(config.architectures, config.modelType);
+  const { num_labels: _, ...fields } = config.fields;
+  const architectures = [classifierOver(name)];
+  return new Config({ ...fields, architectures, ...labelFields(labels) }, config.file);
+}
+
+function checkClasses(labels: readonly string[]): void {
+  const areNames = Array.isArray(labels) && labels.every((label) => typeof label === 'string');
+  if (areNames && labels.length >= 2 && new Set(labels).size === labels.length) return;
+  const expected = 'two or more different names';
+  throw mismatch('ERR_ARGUMENT', 'loadTrainable: labels', expected, describeValue(labels));
 }
 
 /**

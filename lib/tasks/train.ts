@@ -32,8 +32,9 @@ import {
   type TrainingProgress,
 } from '../train/trainer.js';
 import type { TrainableModel } from './load_trainable.js';
-import { type Companions, saveModel } from './save_model.js';
+import type { Companions } from './save_model.js';
 import { TrainableTransformer } from './trainable_transformer.js';
+import { trainedWeights } from './trained_weights.js';
 import { TrainingFolder } from './training_folder.js';
 
 /** What an example is, by what is learnt. */
@@ -107,7 +108,7 @@ export interface TrainOptions<T extends TrainingTask = TrainingTask> {
 }
 
 export interface TrainingResult extends TrainingProgress {
-  /** Of the model, where it was saved: the weights of the best evaluation, or where there was none, the last. */
+  /** Of the model or adapter, where it was saved: the weights of the best evaluation, or where there was none, the last. */
   readonly folder?: string;
 }
 
@@ -145,7 +146,7 @@ const optionNames: readonly (keyof TrainOptions)[] = [
 ];
 
 /**
- * Trains a model on examples of ids. A step is one run of a native plan (or `accumulate` of them), off the event loop. With a
+ * Trains a model, or the adapter that it was opened with, on examples of ids. A step is one run of a native plan (or `accumulate` of them), off the event loop. With a
  * folder the run can be resumed, bit for bit, on the same machine with the same number of threads.
  * @throws ERR_ARGUMENT, ERR_INPUT naming the example, ERR_DIVERGED naming step and parameter, ERR_FILE, `signal.reason`. The
  * model then has the weights of the last whole step.
@@ -173,12 +174,13 @@ export async function train<T extends TrainingTask>(
   const { dropout = 0 } = options;
   const objective = trainMode(makeObjective, { dropout });
   const backend = defaultBackend();
+  const weights = trainedWeights(model);
   const folder =
     options.folder === undefined
       ? undefined
       : new TrainingFolder({
           folder: options.folder,
-          model,
+          weights,
           backend,
           companions: options.companions ?? new Map(),
           identity: identityOf(options, data.length),
@@ -189,7 +191,7 @@ export async function train<T extends TrainingTask>(
   using trainer = await Trainer.create({
     objective,
     judged: makeObjective(),
-    parameters: [...model.parameters],
+    parameters: weights.stored().map(({ state }) => state),
     data,
     evaluationData: evaluation,
     evaluateEvery,
@@ -226,8 +228,8 @@ export async function train<T extends TrainingTask>(
   if (best && best.progress.step !== progress.step) {
     await trainer.restore(best.progress, await folder.load(best));
   }
-  await trainer.withAverages(() => saveModel(folder.modelFolder, model, options.companions));
-  return { ...progress, folder: folder.modelFolder };
+  await trainer.withAverages(() => folder.saveResult());
+  return { ...progress, folder: folder.result };
 }
 
 /** What must be as it was for a run to go on to the same bits, by the names of options. */

@@ -22,6 +22,8 @@ export interface TrainingConfig {
   readonly task: (typeof trainingTasks)[number];
   /** A folder to begin from, or the config.json of a new model. */
   readonly model: string | JsonFields;
+  /** Options of an adapter that is trained in place of the model. */
+  readonly lora?: JsonFields;
   /** `characters`, `words`, or a folder or tokenizer.json. */
   readonly tokenizer?: string;
   readonly data: string;
@@ -71,6 +73,7 @@ const file: [Check, string] = [isText, 'a path'];
 const keys: Readonly<Record<keyof TrainingConfig, readonly [Check, string]>> = {
   task: [(value) => trainingTasks.includes(value as never), `one of ${trainingTasks.join(', ')}`],
   model: [(value) => isText(value) || isFields(value), "a folder, or a config.json's fields"],
+  lora: [isFields, 'an object with targetModules'],
   tokenizer: [isText, "'characters', 'words' or a path"],
   data: file,
   evaluation: [
@@ -119,6 +122,7 @@ const ofTasks: Readonly<Partial<Record<keyof TrainingConfig, readonly TrainingCo
     pooling: ['contrastive'],
     smoothing: ['language-model', 'sequence-to-sequence', 'classification'],
     exactMatch: ['language-model', 'sequence-to-sequence'],
+    lora: ['language-model', 'masked-language-model', 'classification', 'contrastive'],
     batchTokens: [
       'language-model',
       'masked-language-model',
@@ -188,6 +192,9 @@ function checkTogether(config: TrainingConfig, fields: JsonFields, path: string)
   }
   if (typeof config.model !== 'string' && config.tokenizer === undefined) {
     throw contradiction('tokenizer', "is needed beside the config of a new 'model'");
+  }
+  if (typeof config.model !== 'string' && config.lora !== undefined) {
+    throw contradiction('lora', "contradicts a new 'model': an adapter is of one that is there");
   }
   if (config.patience !== undefined && (config.evaluateEvery ?? 100) > config.steps) {
     throw contradiction('patience', "is of no use where 'evaluateEvery' is beyond 'steps'");

@@ -17,12 +17,12 @@ import { State } from '../graph/state.js';
 import { writeState } from '../graph/write_state.js';
 import type { Evaluation } from '../train/evaluation.js';
 import type { CheckpointStore, TrainingProgress } from '../train/trainer.js';
-import { type Companions, saveModel } from './save_model.js';
-import type { Trainable } from './trainable.js';
+import type { Companions } from './save_model.js';
+import type { TrainedWeights } from './trained_weights.js';
 
 export interface TrainingFolderOptions {
   readonly folder: string;
-  readonly model: Trainable;
+  readonly weights: TrainedWeights;
   readonly backend: Backend;
   readonly companions: Companions;
   /** What must be the same when the run is resumed. */
@@ -42,8 +42,8 @@ interface Checkpoint {
 const stepFolder = /^step-(\d+)$/;
 
 /**
- * The folder of a training run: `checkpoints/step-…`, each a model's folder with the optimiser's states and where the run stood,
- * and `model`, the result. A checkpoint gets its name when all of it is on the disk.
+ * The folder of a training run: `checkpoints/step-…`, each a model's or an adapter's folder with the optimiser's states and where the
+ * run stood, and `model` or `adapter`, the result. A checkpoint gets its name when all of it is on the disk.
  */
 export class TrainingFolder implements CheckpointStore {
   private readonly checkpoints: string;
@@ -59,13 +59,19 @@ export class TrainingFolder implements CheckpointStore {
     } catch (cause) {
       throw writingError(this.checkpoints, cause);
     }
-    for (const folder of [this.options.folder, this.checkpoints, this.modelFolder]) {
+    for (const folder of [this.options.folder, this.checkpoints, this.result]) {
       await sweepUnfinished(folder);
     }
   }
 
-  get modelFolder(): string {
-    return join(this.options.folder, 'model');
+  get result(): string {
+    return join(this.options.folder, this.options.weights.kind);
+  }
+
+  /** Writes the weights that the run has come to into their own folder. */
+  async saveResult(): Promise<void> {
+    const { weights, companions } = this.options;
+    await weights.save(this.result, companions);
   }
 
   async save(
@@ -73,10 +79,10 @@ export class TrainingFolder implements CheckpointStore {
     states: readonly State[],
     evaluation?: Evaluation,
   ): Promise<void> {
-    const { model, companions, identity, backend } = this.options;
+    const { weights, companions, identity, backend } = this.options;
     const name = `step-${String(progress.step).padStart(8, '0')}`;
     await createFolder(join(this.checkpoints, name), async (folder) => {
-      await saveModel(folder, model, companions);
+      await weights.save(folder, companions);
       const tensors = states.map((state) => ({
         name: state.name,
         shape: state.shape,
@@ -122,10 +128,10 @@ export class TrainingFolder implements CheckpointStore {
 
   /** @throws ERR_NOT_FOUND and ERR_SHAPE, naming parameters, for a checkpoint of another architecture. */
   async loadWeights(path: string): Promise<void> {
-    const { model, backend } = this.options;
-    const { tensors } = await openCheckpoint(path);
+    const { weights, backend } = this.options;
+    const tensors = await weights.open(path);
     const source = new CheckpointSource(tensors, { prefix: '', dtype: 'float32', where: path });
-    const pairs = model.stored().map(({ state, names, stored }) => {
+    const pairs = weights.stored().map(({ state, names, stored }) => {
       const [n = 0, k = 0] = state.shape;
       const found =
         names.length > 1

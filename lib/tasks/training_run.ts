@@ -6,15 +6,19 @@ import { fileError, kindOf } from '../checkpoints/file_reading.js';
 import { isFields, type JsonFields, ownField } from '../checkpoints/json_file.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { dropoutRates } from '../layers/train_mode.js';
-import { poolings } from '../ops/pool.js';
+import { architectureOf, hasHead } from '../models/registry.js';
+import { type Pooling, poolings } from '../ops/pool.js';
 import {
   characterTokenizer,
   plainTokenizerConfig,
   wordTokenizer,
 } from '../text/plain_tokenizers.js';
 import { Tokenizer } from '../text/tokenizer.js';
-import { freshTrainable, loadTrainable, type TrainableModel } from './load_trainable.js';
+import { freshAdapter, type LoraOptions } from './adapter.js';
+import { labelFields } from './fresh_head.js';
+import { freshTrainable, loadTrainable, TrainableModel } from './load_trainable.js';
 import type { Companions } from './save_model.js';
+import { embedderFiles } from './sentence_folder.js';
 import type { TrainingTask, TrainOptions } from './train.js';
 import {
   freshTransformer,
@@ -54,6 +58,8 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
     learningRate: scheduleOf(learningRate, steps, `${path}: learningRate`),
   };
   inConfig(`${path}: dropout`, () => dropoutRates(dropout, 'dropout'));
+  const { lora } = config;
+  if (lora) inConfig(`${path}: lora`, () => freshAdapter(adapterOf(lora, config.seed)));
   if (config.pooling !== undefined && !poolings.includes(config.pooling as never)) {
     const where = `${path}: pooling`;
     throw mismatch('ERR_CONFIG', where, `one of ${poolings.join(', ')}`, `'${config.pooling}'`);
@@ -81,13 +87,21 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
     if (task === 'masked-language-model' && maskId === undefined) {
       throw mismatch('ERR_CONFIG', `${path}: task`, 'a tokenizer with a mask token', 'none');
     }
+    const embeds = task === 'contrastive' && model instanceof TrainableModel && !model.adapter;
+    const sentenceFiles = embeds
+      ? embedderFiles({
+          pooling: (config.pooling ?? 'mean') as Pooling,
+          dimension: model.network.hiddenSize,
+          maxLength: contextLength,
+        })
+      : [];
     const options = {
       task: task as TrainingTask,
       steps,
       ...methods,
       seed: config.seed,
       folder: config.output,
-      companions,
+      companions: new Map([...companions, ...sentenceFiles]),
       ...picked(config),
       ...(judged ? { evaluation: judged as never[] } : {}),
       ...(maskId === undefined || task !== 'masked-language-model'
@@ -182,7 +196,15 @@ async function modelOf(
   const where = `${path}: model`;
   const translates = task === 'sequence-to-sequence';
   if (typeof model === 'string') {
-    return translates ? loadTransformer(model) : loadTrainable(model);
+    if (translates) return loadTransformer(model);
+    const { lora } = config;
+    if (labels && (await lacksClassifier(model))) {
+      if (!lora) return loadTrainable(model, { labels, seed });
+      const expected = 'a model with the head of a classifier';
+      throw mismatch('ERR_CONFIG', `${path}: lora`, expected, `none in ${model}`);
+    }
+    if (!lora) return loadTrainable(model);
+    return loadTrainable(model, { adapter: adapterOf(lora, seed) });
   }
   const { pad = 0, eos } = tokenizer.specialIds;
   const fields: JsonFields = {
@@ -201,15 +223,20 @@ async function modelOf(
   return translates ? freshTransformer(fields, seed, where) : freshTrainable(fields, seed, where);
 }
 
-const labelFields = (labels: readonly string[]): JsonFields => ({
-  id2label: Object.fromEntries(labels.entries()),
-  label2id: Object.fromEntries(labels.map((label, number) => [label, number])),
-});
+const adapterOf = (lora: JsonFields, seed: number): LoraOptions =>
+  ({ seed, ...lora }) as unknown as LoraOptions;
 
-/** The names of a checkpoint's classes, in their order, or those that the data has. */
+/** Whether a checkpoint has no head that classifies texts. */
+async function lacksClassifier(folder: string): Promise<boolean> {
+  const { architectures, modelType } = await readConfig(folder);
+  return !hasHead(architectureOf(architectures, modelType).name, 'sequenceClassification');
+}
+
+/** The names of a classifier's classes, in their order, or those that the data has. */
 async function labelsOf({ model, data }: TrainingConfig, text: string): Promise<string[]> {
   const found = new Set(pairsOf(text, data, ['text', 'label']).map(({ second }) => second));
   const sorted = [...found].sort();
+  if (typeof model === 'string' && (await lacksClassifier(model))) return sorted;
   const fields = typeof model === 'string' ? (await readConfig(model)).fields : model;
   const names = ownField(fields, 'id2label');
   return isFields(names) ? Object.values(names).map(String) : sorted;

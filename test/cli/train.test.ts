@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../tasks/tiny_model.js';
+import { fixture, temporaryFolder } from '../tasks/tiny_model.js';
 import { heddle, shell } from './heddle.js';
 
 async function configured(fields: object = {}): Promise<{ folder: string; config: string }> {
@@ -96,5 +96,19 @@ describe('heddle train', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/cannot be written.*no room/);
     expect(await readdir(join(folder, 'run', 'checkpoints'))).toEqual([]);
+  });
+});
+
+describe('heddle merge', () => {
+  it('writes what needs no adapter any more', async () => {
+    const out = join(await temporaryFolder(), 'merged');
+    const args = ['merge', fixture('models/gpt2/1'), fixture('adapters/gpt2'), '--out', out];
+    const { code, stdout } = await heddle([...args, '--json']);
+    expect({ code, folder: JSON.parse(stdout).folder }).toEqual({ code: 0, folder: out });
+    expect(await readdir(out)).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors']),
+    );
+    const { code: wrong, stderr } = await heddle(args.slice(0, 3));
+    expect({ wrong, stderr }).toEqual({ wrong: 2, stderr: expect.stringMatching(/--out/) });
   });
 });

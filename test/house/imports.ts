@@ -40,6 +40,7 @@ const joints = [
   'save_model',
   'saved_cache',
   'trainable_transformer',
+  'trained_weights',
   'training_run',
   'training_folder',
   'training_text',

@@ -1,10 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readSentenceTransformers } from '../../lib/checkpoints/sentence_transformers.js';
+import { load } from '../../lib/tasks/load.js';
 import { train } from '../../lib/tasks/train.js';
 import { openTrainingRun } from '../../lib/tasks/training_run.js';
 import { Tokenizer } from '../../lib/text/tokenizer.js';
-import { temporaryFolder } from './tiny_model.js';
+import { temporaryFolder, tinyBert, tinyFolder } from './tiny_model.js';
 
 const gpt2 = {
   architectures: ['GPT2LMHeadModel'],
@@ -61,7 +63,81 @@ describe('the file of a training run', () => {
     });
   });
 
+  const pairs = 'a cat\tone cat\na dog\tone dog\na mat\tone mat\na hat\tone hat\n';
+  const contrastive = {
+    task: 'contrastive',
+    tokenizer: undefined,
+    batchExamples: 2,
+    learningRate: 0.01,
+  };
+
+  it('trains an adapter in place of the model, and goes on with it', async () => {
+    const base = await tinyFolder();
+    const lora = { targetModules: ['query', 'value'], r: 2, alpha: 4 };
+    const path = await runOf({ ...contrastive, model: base, lora }, pairs, 'pairs.tsv');
+    const trained = async (more: object) => {
+      const { model, data, options } = await openTrainingRun(path);
+      using _ = model;
+      return (await train(model, data, { ...options, ...more })).folder ?? '';
+    };
+    await trained({ steps: 1 });
+    const adapter = await trained({ resume: true });
+    expect((await readdir(adapter)).sort()).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'tokenizer.json',
+    ]);
+    const whole = join(dirname(path), 'whole');
+    await writeFile(
+      path,
+      JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), output: whole }),
+    );
+    const weights = (folder: string) => readFile(join(folder, 'adapter_model.safetensors'));
+    expect(await weights(await trained({}))).toEqual(await weights(adapter));
+    using plain = await load(base);
+    using adapted = await load(base, { adapter });
+    const [[before], [after]] = await Promise.all(
+      [plain, adapted].map((model) => model.embed(['a cat'])),
+    );
+    expect(after).not.toEqual(before);
+  });
+
+  it('saves an embedder that makes the vectors which it has learnt', async () => {
+    const settings = {
+      ...contrastive,
+      model: await tinyFolder(),
+      pooling: 'first',
+      contextLength: 12,
+    };
+    const { model, data, options } = await openTrainingRun(
+      await runOf(settings, pairs, 'pairs.tsv'),
+    );
+    const { folder = '' } = await train(model, data, options);
+    model.dispose();
+    const found = await readSentenceTransformers(folder);
+    expect(found).toMatchObject({
+      pooling: ['cls'],
+      normalize: true,
+      maxLength: 12,
+      dimension: 32,
+    });
+  });
+
+  it('gives a model that is no classifier the classes of the data', async () => {
+    const settings = { task: 'classification', tokenizer: undefined, model: await tinyFolder() };
+    const data = 'a cat\tanimal\na mat\tthing\na dog\tanimal\n';
+    const { model } = await openTrainingRun(await runOf(settings, data, 'labelled.tsv'));
+    expect(model.config.id2label).toEqual({ 0: 'animal', 1: 'thing' });
+    model.dispose();
+  });
+
   it.each<[string, object, RegExp]>([
+    ['an adapter of a new model', { lora: { targetModules: ['c_attn'] } }, /ERR_CONFIG.*lora/],
+    [
+      'an option of an adapter',
+      { ...contrastive, model: tinyBert, lora: { targetModules: ['query'], rank: 2 } },
+      /ERR_CONFIG.*lora.*rank/,
+    ],
     ['a misspelt key', { stepz: 3 }, /ERR_CONFIG.*stepz.*'steps'/],
     ['a key like none', { qwertyuiop: 3 }, /ERR_CONFIG.*qwertyuiop.*one of task/],
     ['no steps', { steps: undefined }, /ERR_CONFIG.*steps.*whole number/],
