@@ -1,8 +1,8 @@
 import type { CAC } from 'cac';
 import { Conversation } from './conversation.js';
-import { needModel } from './generate.js';
+import { openLanguageModel } from './generate.js';
 import { generationOptionsOf, withGenerationOptions } from './generation_options.js';
-import { interruptible, openModel, withModelOptions } from './model_options.js';
+import { interruptible, withModelOptions } from './model_options.js';
 import { note } from './output.js';
 import { runConversation } from './terminal.js';
 
@@ -16,8 +16,7 @@ export function registerChat(cli: CAC): void {
 
 async function chat(options: Record<string, unknown>): Promise<void> {
   const given = generationOptionsOf(options);
-  needModel(options);
-  using model = await interruptible((signal) => openModel(options, signal));
+  using model = await interruptible((signal) => openLanguageModel('chat', options, signal));
   const { stdin: input, stdout: output } = process;
   const isTerminal = input.isTTY === true && output.isTTY === true;
   const conversation = new Conversation({

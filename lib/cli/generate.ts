@@ -1,5 +1,6 @@
 import type { CAC } from 'cac';
 import { HeddleError } from '../errors.js';
+import type { Model } from '../tasks/model.js';
 import type { Prompt } from '../tasks/prompt.js';
 import { generationOptionsOf, withGenerationOptions } from './generation_options.js';
 import { interruptible, openModel, withModelOptions } from './model_options.js';
@@ -26,8 +27,7 @@ async function generate(
   signal: AbortSignal,
 ): Promise<void> {
   const given = { ...generationOptionsOf(options), signal };
-  needModel(options);
-  using model = await openModel(options, signal);
+  using model = await openLanguageModel('generate', options, signal);
   const prompt: Prompt = options.chat ? { messages: messagesOf(text, options.system) } : text;
   const begin = performance.now();
   let first = begin;
@@ -66,4 +66,18 @@ export function needModel(options: Record<string, unknown>): void {
   if (options.model !== undefined) return;
   const message = '--model: expected a folder or hub id of a language model, found none';
   throw new HeddleError('ERR_ARGUMENT', message);
+}
+
+/** Opens the model of a command that reads texts; throws where it is a language model that cannot. Other models say so themselves. */
+export async function openLanguageModel(
+  command: string,
+  options: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<Model> {
+  needModel(options);
+  const model = await openModel(options, signal);
+  if (model.kind !== 'decoder' || model.tokenizer !== undefined) return model;
+  model.dispose();
+  const message = `${command}: ${options.model} has no tokenizer.json, without which no text can be read or written`;
+  throw new HeddleError('ERR_UNSUPPORTED', message, { where: String(options.model) });
 }

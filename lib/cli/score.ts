@@ -3,8 +3,8 @@ import { HeddleError } from '../errors.js';
 import { bleu, smoothings } from '../scores/bleu.js';
 import { bleuTokenizers } from '../scores/bleu_tokens.js';
 import { chrf } from '../scores/chrf.js';
-import { needModel } from './generate.js';
-import { interruptible, openModel, withModelOptions } from './model_options.js';
+import { needModel, openLanguageModel } from './generate.js';
+import { interruptible, withModelOptions } from './model_options.js';
 import { choice, count, ProgressBar, printJson, printLine } from './output.js';
 import { textOf } from './text_lines.js';
 
@@ -46,7 +46,7 @@ async function score(
   refuse(options, ['tokenize', 'smoothing', 'lowercase'], 'needs --references');
   needModel(options);
   const text = await textOf(file);
-  using model = await openModel(options, signal);
+  using model = await openLanguageModel('score', options, signal);
   const bar = new ProgressBar('reading');
   const found = await model
     .perplexity(text, {

@@ -1,5 +1,6 @@
 import { HeddleError } from '../errors.js';
 import {
+  type BinaryExpression,
   Environment,
   Interpreter,
   parse,
@@ -8,6 +9,7 @@ import {
   type SyntaxNode,
   tokenize,
 } from './jinja.js';
+import { pythonText } from './python_text.js';
 import { TemplateExcess, TemplateRefusal, templateFunctions } from './template_functions.js';
 import { withTimeLimit } from './time_limit.js';
 
@@ -117,6 +119,33 @@ function withoutMarks(source: string): string {
 
 const constants = { true: true, false: false, none: null, True: true, False: false, None: null };
 
+/** What writes nothing of its own: its result is the text of its body, or nothing. */
+const statements: ReadonlySet<string> = new Set([
+  'Program',
+  'If',
+  'For',
+  'Set',
+  'Macro',
+  'CallStatement',
+  'FilterStatement',
+  'Comment',
+  'Break',
+  'Continue',
+]);
+
+/** Filters that take the text of any value. */
+const textFilters: ReadonlySet<unknown> = new Set([
+  'string',
+  'trim',
+  'lower',
+  'upper',
+  'title',
+  'capitalize',
+]);
+
+const textValue = (text: string): RuntimeValue => new Environment().set('text', text);
+
+/** Counts what it does, and writes values as Python does. */
 class BoundedInterpreter extends Interpreter {
   private steps = 0;
   private depth = 0;
@@ -144,5 +173,35 @@ class BoundedInterpreter extends Interpreter {
     const length = typeof value === 'string' || Array.isArray(value) ? value.length : 0;
     if (length > size) throw new TemplateExcess(`a value of ${length} parts, more than ${size}`);
     return result;
+  }
+
+  override evaluateBlock(nodes: readonly SyntaxNode[], environment: Scope): RuntimeValue {
+    let text = '';
+    for (const node of nodes) {
+      const value = this.evaluate(node, environment);
+      const isText = value.type === 'StringValue';
+      if (isText || !statements.has(node.type)) text += this.text(value);
+    }
+    return textValue(text);
+  }
+
+  override evaluateBinaryExpression(node: BinaryExpression, environment: Scope): RuntimeValue {
+    if (node.operator.value !== '~') return super.evaluateBinaryExpression(node, environment);
+    const left = this.text(this.evaluate(node.left, environment));
+    return textValue(left + this.text(this.evaluate(node.right, environment)));
+  }
+
+  override applyFilter(
+    operand: RuntimeValue,
+    filter: SyntaxNode & { readonly value?: unknown },
+    environment: Scope,
+  ): RuntimeValue {
+    const isOfText = filter.type === 'Identifier' && textFilters.has(filter.value);
+    const value = isOfText ? textValue(this.text(operand)) : operand;
+    return super.applyFilter(value, filter, environment);
+  }
+
+  private text(value: RuntimeValue): string {
+    return pythonText(value, this.limits.size);
   }
 }

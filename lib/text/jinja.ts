@@ -15,6 +15,12 @@ export interface SyntaxNode {
   readonly type: string;
 }
 
+export interface BinaryExpression extends SyntaxNode {
+  readonly left: SyntaxNode;
+  readonly right: SyntaxNode;
+  readonly operator: { readonly value: string };
+}
+
 export interface Environment {
   set(name: string, value: unknown): RuntimeValue;
 }
@@ -23,6 +29,10 @@ export interface Interpreter {
   run(program: SyntaxNode): RuntimeValue;
   /** Called for every node, each time it is evaluated. */
   evaluate(node: SyntaxNode | undefined, environment: Environment): RuntimeValue;
+  /** A text: what the nodes write, one after the other. */
+  evaluateBlock(nodes: readonly SyntaxNode[], environment: Environment): RuntimeValue;
+  evaluateBinaryExpression(node: BinaryExpression, environment: Environment): RuntimeValue;
+  applyFilter(operand: RuntimeValue, filter: SyntaxNode, environment: Environment): RuntimeValue;
 }
 
 interface Package {

@@ -29,6 +29,16 @@ beforeAll(async () => {
 const report = (stdout: string) =>
   JSON.parse(stdout) as { ids: number[]; text: string; finishReason: string; promptTokens: number };
 
+describe('a language model without a tokenizer', () => {
+  it.each(['generate', 'chat', 'score'])('is refused by %s under its own name', async (command) => {
+    const file = join(folder, 'tokenizer_config.json');
+    const args = { generate: ['hello'], chat: [], score: [file] }[command] ?? [];
+    const { code, stderr } = await heddle([command, '--model', fixture('llama/1'), ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^heddle: ${command}: .*llama.1 has no tokenizer\\.json`));
+  });
+});
+
 describe('heddle generate', () => {
   it('prints one document with ids, text and times', async () => {
     const args = [

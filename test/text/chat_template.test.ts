@@ -174,6 +174,6 @@ describe('messages', () => {
     );
     const source = { source: '{{ messages[0].call is defined }}', where: 's' };
     const one = new ChatTemplates(new Map([['default', source]]), {}, 'folder');
-    expect(one.apply([{ ...user, call: () => expect.unreachable() }])).toBe('false');
+    expect(one.apply([{ ...user, call: () => expect.unreachable() }])).toBe('False');
   });
 });
