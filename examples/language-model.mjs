@@ -54,7 +54,8 @@ const config = {
 
 const novels = join(folder, 'novels');
 const held = join(novels, 'persuasion.txt');
-if (!existsSync(held)) await writeNovels(novels, values.deb);
+// The last one that is written.
+if (!existsSync(join(novels, 'sense-and-sensibility.txt'))) await writeNovels(novels, values.deb);
 const others = [
   'emma',
   'mansfield-park',
