@@ -18,7 +18,7 @@ export function registerTrain(cli: CAC): void {
       '--json',
       'A JSON line for each logged step: {"step", "loss", "gradNorm", "learningRate", "tokensPerSecond"}; last {"folder", …}',
     )
-    .example('heddle train examples/characters/config.json')
+    .example('heddle train runs/reverse/config.json')
     .action((config: unknown, options: Record<string, unknown>) =>
       interruptible((signal) => runTraining(String(config), options, signal)),
     );

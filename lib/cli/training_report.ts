@@ -5,6 +5,8 @@ import type { MetricsLine } from './training_record.js';
 interface Series {
   readonly name: string;
   readonly colour: string;
+  /** Whether each of its points is marked. */
+  readonly isMarked: boolean;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -12,6 +14,8 @@ const style = 'svg { width: 100%; } text { font: 12px system-ui, sans-serif; fil
 
 /** Points of a line: more cannot be told apart on a page. */
 const mostPoints = 1000;
+/** Marks beyond would hide the line. */
+const mostMarks = 100;
 const [width, height, left, bottom, top] = [860, 280, 64, 36, 12];
 
 export function reportPage(
@@ -25,6 +29,7 @@ export function reportPage(
   ): Series => ({
     name,
     colour,
+    isMarked: name === 'evaluation',
     points: lines.flatMap((line): [number, number][] => {
       const value = of(line);
       return value === undefined || !Number.isFinite(value) ? [] : [[line.step, value]];
@@ -32,12 +37,10 @@ export function reportPage(
   });
   const loss = series('loss', '#1f6feb', (line) => line.loss);
   const judged = series('evaluation', '#d1242f', (line) => line.evaluation?.loss);
+  const right = series('evaluation', '#d1242f', (line) => line.evaluation?.accuracy);
   const plots: [string, Series[]][] = [
     ['Loss', [loss, judged]],
-    [
-      'Share answered right',
-      [series('evaluation', '#d1242f', (line) => line.evaluation?.accuracy)],
-    ],
+    ['Share answered right', [right]],
     ['Gradient norm', [series('norm', '#8250df', (line) => line.gradNorm)]],
     ['Learning rate', [series('rate', '#1a7f37', (line) => line.learningRate)]],
     ['Tokens a second', [series('tokens', '#9a6700', (line) => line.tokensPerSecond)]],
@@ -48,6 +51,8 @@ export function reportPage(
     ['last loss', figure(loss.points.at(-1)?.[1])],
     ['lowest evaluation loss', figure(judged.points.map(([, y]) => y).sort((a, b) => a - b)[0])],
   ];
+  const most = right.points.map(([, y]) => y).sort((a, b) => b - a)[0];
+  if (most !== undefined) facts.push(['most answered right', `${figure(100 * most)} %`]);
   const body = plots
     .filter(([, all]) => all.some(({ points }) => points.length > 0))
     .map(
@@ -64,27 +69,31 @@ export function reportPage(
 
 function plot(name: string, all: readonly Series[]): string {
   const points = all.flatMap((one) => one.points);
-  const xs = rangeOf(points.map(([x]) => x));
-  const ys = rangeOf(points.map(([, y]) => y));
+  const xs = rangeOf([0, ...points.map(([x]) => x)]);
+  const values = points.map(([, y]) => y);
+  // Most quantities mean more beside nought; a loss is read closely.
+  const close = rangeOf(name === 'Loss' ? values : [0, ...values]);
+  const ys = widened(close, stepIn(close));
   const px = (x: number): number => left + ((x - xs.from) / xs.span) * (width - left - 12);
   const py = (y: number): number =>
     height - bottom - ((y - ys.from) / ys.span) * (height - bottom - top);
-  const grid = ticks(ys).map(
+  const grid = ticks(ys, stepIn(close)).map(
     (y) =>
       `<line x1="${left}" x2="${width - 12}" y1="${fixed(py(y))}" y2="${fixed(py(y))}" stroke="#d1d9e0"/>` +
       `<text x="${left - 8}" y="${fixed(py(y) + 4)}" text-anchor="end">${figure(y)}</text>`,
   );
-  const feet = ticks(xs).map(
+  const feet = ticks(xs, stepIn(xs)).map(
     (x) => `<text x="${fixed(px(x))}" y="${height - 14}" text-anchor="middle">${figure(x)}</text>`,
   );
-  const lines = all.map(({ colour, points: own }) => {
-    const path = thinned(own)
-      .map(([x, y]) => `${fixed(px(x))},${fixed(py(y))}`)
-      .join(' ');
-    const [x, y] = own[0] ?? [0, 0];
-    return own.length === 1
-      ? `<circle cx="${fixed(px(x))}" cy="${fixed(py(y))}" r="3" fill="${colour}"/>`
-      : `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.6"/>`;
+  const lines = all.map(({ colour, isMarked, points: own }) => {
+    const shown = thinned(own);
+    const path = shown.map(([x, y]) => `${fixed(px(x))},${fixed(py(y))}`).join(' ');
+    const marks = shown.map(
+      ([x, y]) => `<circle cx="${fixed(px(x))}" cy="${fixed(py(y))}" r="3" fill="${colour}"/>`,
+    );
+    const line = `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.6"/>`;
+    const hasMarks = own.length === 1 || (isMarked && own.length <= mostMarks);
+    return [line, ...(hasMarks ? marks : [])].join('');
   });
   const keys =
     all.length < 2
@@ -93,8 +102,9 @@ function plot(name: string, all: readonly Series[]): string {
           ({ name: key, colour }, i) =>
             `<text x="${width - 20}" y="${top + 14 + 16 * i}" text-anchor="end" style="fill:${colour}">${key}</text>`,
         );
+  const foot = `<text x="${left - 8}" y="${height - 14}" text-anchor="end">step</text>`;
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name} by step">
-${[...grid, ...feet, ...lines, ...keys].join('\n')}
+${[...grid, ...feet, foot, ...lines, ...keys].join('\n')}
 </svg>`;
 }
 
@@ -109,13 +119,26 @@ function rangeOf(values: readonly number[]): Range {
   return { from, span: to - from || Math.abs(from) || 1 };
 }
 
-/** Round numbers in a range: 1, 2 or 5 times a power of ten apart. */
-function ticks({ from, span }: Range): number[] {
+/** A distance of ticks, about five in a range: 1, 2 or 5 times a power of ten. */
+function stepIn({ span }: Range): number {
   const rough = span / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? rough;
-  const first = Math.ceil(from / step);
-  const count = Math.floor((from + span) / step) - first + 1;
+  return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? rough;
+}
+
+/** Multiples of a step may differ from whole numbers by a rounding error. */
+const slack = 1e-9;
+
+/** A range widened to whole steps. */
+function widened({ from, span }: Range, step: number): Range {
+  const first = Math.floor(from / step + slack) * step;
+  return { from: first, span: Math.ceil((from + span - first) / step - slack) * step };
+}
+
+/** Multiples of a step in a range. */
+function ticks({ from, span }: Range, step: number): number[] {
+  const first = Math.ceil(from / step - slack);
+  const count = Math.floor((from + span) / step + slack) - first + 1;
   return Array.from({ length: Math.max(0, count) }, (_, i) => (first + i) * step);
 }
 
