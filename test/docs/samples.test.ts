@@ -26,9 +26,13 @@ async function runSample(code: string): Promise<Finished> {
 }
 
 describe('samples', () => {
-  const samples = ['README.md', 'docs/api.md', 'docs/tasks.md', 'docs/generation.md'].flatMap(
-    (file) => samplesOf(file, read(file)),
-  );
+  const samples = [
+    'README.md',
+    'docs/api.md',
+    'docs/tasks.md',
+    'docs/generation.md',
+    'docs/inspect.md',
+  ].flatMap((file) => samplesOf(file, read(file)));
 
   it('are found', () => {
     const counted = (file: string) => samples.filter((sample) => sample.file === file).length;
