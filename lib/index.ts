@@ -78,6 +78,11 @@ export {
 export { mergeAdapter } from './tasks/merge_adapter.js';
 export type { Model } from './tasks/model.js';
 export {
+  type ModelPositions,
+  modelPositions,
+  type PositionalEncoding,
+} from './tasks/model_positions.js';
+export {
   type FeatureExtractionPipeline,
   type FillMaskPipeline,
   type Pipeline,

@@ -7,6 +7,7 @@ import type { Model } from '../tasks/model.js';
 import { inspectAttention } from './inspect_attention.js';
 import { inspectClusters } from './inspect_clusters.js';
 import { inspectLogitLens } from './inspect_logit_lens.js';
+import { inspectPositions } from './inspect_positions.js';
 import { interruptible, openModel, withDownloadBar } from './model_options.js';
 import { formatBytes, printJson, printLine, table } from './output.js';
 
@@ -14,6 +15,8 @@ import { formatBytes, printJson, printLine, table } from './output.js';
 export interface View {
   /** Options of the command that it takes, beside those of all. */
   readonly takes: readonly string[];
+  /** Whether it is of the model alone. */
+  readonly withoutText?: boolean;
   show(
     model: Model,
     text: string,
@@ -26,6 +29,7 @@ const views: Readonly<Record<string, View>> = {
   attention: { takes: ['html', 'layers', 'head', 'unit'], show: inspectAttention },
   logitLens: { takes: ['html', 'topK'], show: inspectLogitLens },
   clusters: { takes: ['plot', 'threshold'], show: inspectClusters },
+  positions: { takes: ['plot'], withoutText: true, show: inspectPositions },
 };
 
 export function registerInspect(cli: CAC): void {
@@ -37,8 +41,9 @@ export function registerInspect(cli: CAC): void {
     .option('--attention', 'What each head attends to: entropies, and one head as a map')
     .option('--logit-lens', 'What each layer of a language model would predict')
     .option('--clusters', 'How alike the tokens become from layer to layer')
+    .option('--positions', 'How the model tells where a token stands; without a text')
     .option('--html <file>', 'A page to explore it, of one file (attention, logit lens)')
-    .option('--plot <file>', 'A picture of it as SVG (clusters)')
+    .option('--plot <file>', 'A picture of it as SVG (clusters, positions)')
     .option('--layers <list>', 'Layers whose attention is watched, such as 0,4-6 (default: all)')
     .option('--head <layer.head>', 'The head that is printed as a map (default: a focused one)')
     .option('--unit <unit>', `Of entropies: ${entropyUnits.join(', ')} (default: nats)`)
@@ -64,7 +69,7 @@ export function registerInspect(cli: CAC): void {
       if (view === undefined) return printFacts(String(source), options);
       await interruptible(async (signal) => {
         using model = await openModel({ ...options, model: String(source) }, signal);
-        await view.show(model, String(text), options, signal);
+        await view.show(model, text === undefined ? '' : String(text), options, signal);
       });
     });
 }
@@ -83,18 +88,19 @@ function checkTogether(
     throw new HeddleError('ERR_ARGUMENT', `inspect: ${message}`);
   };
   const all = Object.keys(views).map(written).join(', ');
+  const own = written(chosen[0] ?? '');
+  const readers = Object.keys(views).filter((name) => !views[name]?.withoutText);
   if (chosen.length > 1) fail(`expected one of ${all}, found ${chosen.map(written).join(' and ')}`);
-  if (view === undefined && text !== undefined) fail(`a text is for one of ${all}; found none`);
-  if (view !== undefined && text === undefined) {
-    fail(
-      `${written(chosen[0] ?? '')} needs a text: heddle inspect ${written(chosen[0] ?? '')} MODEL TEXT`,
-    );
+  if (text !== undefined && (view === undefined || view.withoutText)) {
+    fail(`a text is for one of ${readers.map(written).join(', ')}; found ${view ? own : 'none'}`);
   }
-  const own = Object.values(views).flatMap(({ takes }) => takes);
-  const taken = view === undefined ? [] : [...view.takes, 'maxTokens', 'dtype'];
-  const stray = [...own, 'maxTokens', 'dtype'].find(
-    (name) => options[name] !== undefined && !taken.includes(name),
-  );
+  if (view !== undefined && !view.withoutText && text === undefined) {
+    fail(`${own} needs a text: heddle inspect ${own} MODEL TEXT`);
+  }
+  const special = [...Object.values(views).flatMap(({ takes }) => takes), 'maxTokens', 'dtype'];
+  const taken =
+    view === undefined ? [] : [...view.takes, 'dtype', ...(view.withoutText ? [] : ['maxTokens'])];
+  const stray = special.find((name) => options[name] !== undefined && !taken.includes(name));
   if (stray !== undefined) {
     const users = Object.keys(views).filter((name) => views[name]?.takes.includes(stray));
     fail(`${written(stray)} is for ${users.length > 0 ? users.map(written).join(', ') : all}`);

@@ -58,6 +58,8 @@ function print({ tokens, layers, threshold }: TokenSimilarities): void {
   printLine(table([['layer', 'mean', 'clusters', scale], ...rows], [0, 1, 2]));
 }
 
+const colour = '#0b6e4f';
+
 /** Layers whose histograms are drawn: the first, the last, and those between in even steps. */
 const rowsShown = 7;
 
@@ -98,7 +100,7 @@ function clustersPlot(
     width: 260,
     height: 170,
     data: { values: course },
-    mark: { type: 'line', point: true },
+    mark: { type: 'line', point: { color: colour }, color: colour },
     encoding: {
       x: layerAxis,
       y: {
@@ -129,7 +131,7 @@ function clustersPlot(
         spec: {
           width: 320,
           height: 48,
-          mark: { type: 'bar', binSpacing: 0.5 },
+          mark: { type: 'bar', binSpacing: 0.5, color: colour },
           encoding: {
             x: {
               field: 'from',

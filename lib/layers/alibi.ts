@@ -1,9 +1,14 @@
 import { roundToBfloat16 } from '../graph/half_precision.js';
+import { checkSizes } from '../graph/options.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Scope } from './scope.js';
 
-/** A slope for each head: a geometric sequence, and for a number of heads that is no power of two some of the next one's. */
-function slopes(heads: number): number[] {
+/**
+ * A slope for each head: a geometric sequence, and for a number of heads that is no power of two some of the next one's (Press et
+ * al. 2022, "Train Short, Test Long", section 3).
+ */
+export function alibiSlopes(heads: number): number[] {
+  checkSizes('alibiSlopes', { heads });
   const whole = 2 ** Math.floor(Math.log2(heads));
   const sequence = (count: number): number[] =>
     Array.from({ length: count }, (_, i) => 2 ** ((-8 * (i + 1)) / count));
@@ -26,7 +31,7 @@ export function alibiBias(options: {
 }): Tensor {
   const { heads, maxLength, scale, scope } = options;
   const data = new Float32Array(heads * maxLength);
-  slopes(heads).forEach((slope, head) => {
+  alibiSlopes(heads).forEach((slope, head) => {
     const rounded = roundToBfloat16(slope);
     for (let position = 0; position < maxLength; position++) {
       data[head * maxLength + position] = scale * roundToBfloat16(rounded * position);

@@ -1,4 +1,5 @@
 /** The layers, for building models of your own: `nn` of the public API. */
+export { alibiSlopes } from './alibi.js';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention.js';
 export {
   type BlockOptions,
@@ -21,6 +22,8 @@ export { Linear } from './linear.js';
 export { MixtureOfExperts, type MixtureOfExpertsOptions } from './mixture_of_experts.js';
 export { LayerNorm, RmsNorm } from './norm.js';
 export { LearnedPositions, SinusoidalPositions } from './positional_encoding.js';
+export { logBucket } from './relative_embeddings.js';
+export { type RopeScaling, scaledFrequencies } from './rope_scaling.js';
 export { RotaryPositions, type RotaryPositionsOptions, rotaryFrequencies } from './rotary.js';
 export { type LayerOptions, Scope } from './scope.js';
 export { type PackedIds, pack, type Sequences } from './sequence.js';

@@ -39,7 +39,7 @@ export {
   partPositions,
 } from './paged_attention.js';
 export { l2Normalize, type Pooling, pool } from './pool.js';
-export { relativeBias } from './position_bias.js';
+export { relativeBias, relativeBucket } from './position_bias.js';
 export { quantizeRows } from './quantize.js';
 export { type RotaryTables, rope } from './rotary.js';
 export { softmax } from './softmax.js';

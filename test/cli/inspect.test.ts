@@ -107,6 +107,17 @@ describe('heddle inspect', () => {
     expect(pairs).toEqual([36, 36, 36]); // nine tokens
   });
 
+  it('--positions prints how positions are told, and draws it', async () => {
+    const plot = join(await temporaryFolder(), 'positions.svg');
+    const { code, stdout } = await heddle(['inspect', '--positions', encoder, '--plot', plot]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^a learned table, in the embeddings: .*\n[▁▂▃▄▅▆▇█]{24}$/m);
+    expect(stdout).toMatch(/sees all before, all after itself, in layers 0–1/);
+    expect(await readFile(plot, 'utf8')).toMatch(/^<svg .*mean cosine of two positions/s);
+    const { stdout: json } = await heddle(['inspect', '--positions', '--json', decoder]);
+    expect(JSON.parse(json).encodings[0]).toMatchObject({ kind: 'rotary', layers: [0, 1, 2] });
+  });
+
   it('says that a text was cut, and how to have more of it', async () => {
     const { stderr } = await heddle([
       'inspect',
@@ -123,6 +134,12 @@ describe('heddle inspect', () => {
     ['no text', ['--attention', encoder], 2, /--attention needs a text/],
     ['an empty text', ['--attention', encoder, ''], 1, /at least one token/],
     ['a text for nothing', [encoder, 'a'], 2, /--attention, --logit-lens, --clusters/],
+    [
+      'a text for positions',
+      ['--positions', encoder, 'a'],
+      2,
+      /a text is for one of .*--clusters; found --positions/,
+    ],
     ['two views', ['--attention', '--clusters', encoder, 'a'], 2, /--attention and --clusters/],
     [
       "another view's option",

@@ -26,8 +26,14 @@ async function runSample(code: string): Promise<Finished> {
 }
 
 describe('samples', () => {
-  const shown = ['README.md', 'docs/api.md', 'docs/tasks.md', 'docs/generation.md'];
-  const samples = [...shown, 'docs/attention.md'].flatMap((file) => samplesOf(file, read(file)));
+  const samples = [
+    'README.md',
+    'docs/api.md',
+    'docs/tasks.md',
+    'docs/generation.md',
+    'docs/inspect.md',
+    'docs/attention.md',
+  ].flatMap((file) => samplesOf(file, read(file)));
 
   it('are found', () => {
     const counted = (file: string) => samples.filter((sample) => sample.file === file).length;
