@@ -42,7 +42,11 @@ export const shade = (share: number): string =>
 
 /** A token in a cell: one line, no wider than `width`. */
 export function cellOf(text: string, width = 12): string {
-  const shown = text.replace(/\s+/g, (space) => (space.includes('\n') ? '↵' : ' ')).trim() || '␣';
+  const shown =
+    text
+      .replace(/\s+/g, (space) => (space.includes('\n') ? '↵' : ' '))
+      .replace(/[\p{Cc}\p{Cf}]/gu, '·') // vocabularies hold characters that a terminal would obey
+      .trim() || '␣';
   const characters = [...shown];
   return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : shown;
 }

@@ -99,8 +99,8 @@ function arrange() {
   lineLength =
     how === 'place'
       ? columns
-      : Math.max(4, Math.floor(Math.min(room, columns * (cell + 3)) / (Math.max(cell, 36) + 3)));
-  grid.style.setProperty('--cell', `${how === 'place' ? cell : Math.max(cell, 36)}px`);
+      : Math.max(4, Math.floor(Math.min(room, columns * (cell + 3)) / (Math.max(cell, 50) + 3)));
+  grid.style.setProperty('--cell', `${how === 'place' ? cell : Math.max(cell, 50)}px`);
   grid.style.gridTemplateColumns =
     how === 'place' ? `auto repeat(${columns}, auto)` : `repeat(${lineLength}, auto)`;
   const label = (kind, text) => make('span', { className: kind, textContent: text });
