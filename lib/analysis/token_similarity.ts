@@ -7,6 +7,7 @@ import { mismatch } from '../errors.js';
 import { checkOptions, checkSizes, describeValue } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 import { formatShape } from '../graph/shape.js';
+import { DisjointSets } from './disjoint_sets.js';
 
 export interface TokenSimilarity {
   /** Mean inner product of two tokens' directions; 1 where there is one token alone. */
@@ -45,7 +46,7 @@ export function tokenSimilarity(
   }
   const directions = directionsOf(hidden);
   const histogram = new Array<number>(bins).fill(0);
-  const groups = new Groups(directions.length);
+  const groups = new DisjointSets(directions.length);
   let sum = 0;
   for (let i = 0; i < directions.length; i++) {
     for (let j = i + 1; j < directions.length; j++) {
@@ -81,31 +82,4 @@ function innerProduct(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
-}
-
-/** Disjoint sets. */
-class Groups {
-  private readonly parents: Int32Array;
-  count: number;
-
-  constructor(size: number) {
-    this.parents = Int32Array.from({ length: size }, (_, i) => i);
-    this.count = size;
-  }
-
-  join(a: number, b: number): void {
-    const [rootA, rootB] = [this.rootOf(a), this.rootOf(b)];
-    if (rootA === rootB) return;
-    this.parents[rootA] = rootB;
-    this.count--;
-  }
-
-  private rootOf(at: number): number {
-    let root = at;
-    while (this.parents[root] !== root) {
-      this.parents[root] = this.parents[this.parents[root]]; // halves the way for those that follow
-      root = this.parents[root];
-    }
-    return root;
-  }
 }

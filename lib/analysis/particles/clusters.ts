@@ -1,4 +1,5 @@
 /** How many clusters there are, and for how long. */
+import { DisjointSets } from '../disjoint_sets.js';
 
 /**
  * The number of clusters: connected components of the graph that joins any two particles not farther apart than `threshold`
@@ -66,30 +67,6 @@ function isNear(x: Float64Array, d: number, p: number, q: number, distance: numb
     if (square > distance * distance) return false;
   }
   return true;
-}
-
-class DisjointSets {
-  private readonly parents: Uint32Array;
-
-  constructor(public count: number) {
-    this.parents = Uint32Array.from({ length: count }, (_, i) => i);
-  }
-
-  find(item: number): number {
-    let at = item;
-    while (this.parents[at] !== at) {
-      this.parents[at] = this.parents[this.parents[at]];
-      at = this.parents[at];
-    }
-    return at;
-  }
-
-  join(a: number, b: number): void {
-    const [left, right] = [this.find(a), this.find(b)];
-    if (left === right) return;
-    this.parents[right] = left;
-    this.count--;
-  }
 }
 
 /** A stretch of time in which the number of clusters stays the same. */
