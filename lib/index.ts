@@ -1,4 +1,5 @@
 /** Heddle: transformers, natively, in Node. */
+export type { Machine, Roofline } from './analysis/roofline.js';
 export { type ErrorCode, HeddleError } from './errors.js';
 export type { FinishReason } from './generation/generate.js';
 export type { TokenLogprob } from './generation/log_probabilities.js';
@@ -31,6 +32,8 @@ export {
 } from './tasks/auto_model.js';
 export { AutoTokenizer } from './tasks/auto_tokenizer.js';
 export type { EmbedOptions } from './tasks/embed.js';
+export { type Estimate, estimate, type Workload } from './tasks/estimate.js';
+export { estimateSource } from './tasks/estimate_source.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export { load } from './tasks/load.js';
 export type { LoadOptions, LoadProgress } from './tasks/load_options.js';
