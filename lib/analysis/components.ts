@@ -77,6 +77,9 @@ export class Components {
     const state = read.find((each) => this.ofNames.has(each.name));
     // The table of words is read by their scores, too, and by the loss that is computed with them.
     if (state && op !== 'embedding') return isTable(this.of(state)) ? 'head' : this.of(state);
-    return ofOps[op] ?? (/crossEntropy/i.test(op) ? 'loss' : 'other');
+    if (ofOps[op]) return ofOps[op];
+    // The loss makes the scores of words block by block, of parts of the table that have no name.
+    if (op === 'linear' || op === 'matmul') return 'head';
+    return /crossEntropy/i.test(op) ? 'loss' : 'other';
   }
 }

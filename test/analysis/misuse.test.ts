@@ -79,6 +79,18 @@ describe('estimate', () => {
     expect(again.memory.trainingHere?.arena).toBeLessThan(all.memory.trainingHere?.arena ?? 0);
   });
 
+  it('has terms that add up to each pass, of which none is negative', () => {
+    const { forward, backward, terms } = estimate(fields, base).flops;
+    for (const [whole, parts] of [
+      [forward, terms.forward],
+      [backward, terms.backward],
+    ] as const) {
+      const each = Object.values(parts);
+      expect(each.reduce((sum, part) => sum + part, 0)).toBe(whole);
+      expect(Math.min(...each)).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   it('counts what each optimiser keeps', () => {
     const kept = (optimizer: Workload['optimizer']): number => {
       const { memory, parameters } = estimate(fields, { length: 8, optimizer });
