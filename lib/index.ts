@@ -15,6 +15,7 @@ export type {
   ParticleSample,
 } from './analysis/particles/options.js';
 export { type ParticleRun, particles } from './analysis/particles/particles.js';
+export type { Machine, Roofline } from './analysis/roofline.js';
 export type { Rows } from './analysis/rows.js';
 export {
   type TokenSimilarity,
@@ -59,6 +60,8 @@ export {
 } from './tasks/auto_model.js';
 export { AutoTokenizer } from './tasks/auto_tokenizer.js';
 export type { EmbedOptions } from './tasks/embed.js';
+export { type Estimate, estimate, type Workload } from './tasks/estimate.js';
+export { estimateSource } from './tasks/estimate_source.js';
 export { inspect, type ModelFacts } from './tasks/inspect.js';
 export type { InspectedText, InspectedToken, TextOrIds } from './tasks/inspected_text.js';
 export { load } from './tasks/load.js';

@@ -28,6 +28,9 @@ export const bytesPerElement: Readonly<Record<FileDType, number>> = {
   BOOL: 1,
 };
 
+/** Integers in a checkpoint, such as the position_ids of older ones, are no parameters. */
+export const isFloatingPoint = (dtype: FileDType): boolean => /^B?F\d/.test(dtype);
+
 export function isFileDType(name: string): name is FileDType {
   return Object.hasOwn(bytesPerElement, name);
 }

@@ -1,15 +1,16 @@
 import { HeddleError, mismatch } from '../errors.js';
-import type {
-  Initialization,
-  ParameterRole,
-  ParameterSource,
-  StoredAs,
+import {
+  type Initialization,
+  type ParameterRole,
+  type ParameterSource,
+  type StoredAs,
+  type WeightDType,
+  weightDType,
 } from '../graph/parameters.js';
 import { State } from '../graph/state.js';
 import type { FileRange, NativeDType } from '../native.js';
 
-/** How weights are kept in memory; left out: as the file stores them. */
-export type WeightDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'int4';
+export type { WeightDType };
 
 /** Parts of names that older checkpoints spell differently. */
 const olderNames: readonly (readonly [string, string])[] = [
@@ -103,10 +104,7 @@ export class CheckpointSource implements ParameterSource {
   }
 
   private dtypeFor(range: FileRange, role: ParameterRole): NativeDType {
-    if (role === 'vector') return 'float32';
-    // Rows of a table are read, not multiplied; where the table is also the output projection, int4 would cost it most.
-    if (role === 'embedding' && this.options.dtype === 'int4') return 'int8';
-    return this.options.dtype ?? storedAs(range);
+    return weightDType(role, this.options.dtype, storedAs(range));
   }
 
   /** The name under which the checkpoint has a tensor. */

@@ -47,6 +47,7 @@ export const modelActions = ['list', 'get', 'remove'];
 const subcommands: Readonly<Record<string, readonly string[]>> = {
   models: modelActions,
   tokenizer: ['train'],
+  bench: ['machine'],
 };
 
 /** `models list` as one argument, wherever its options stand: the parser knows commands of one word. */

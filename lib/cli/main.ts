@@ -1,43 +1,42 @@
 #!/usr/bin/env node
 /** The command `heddle`. Exit code 0: done; 2: a wrong call; 1: everything else, with one line on stderr. */
-import { cac } from 'cac';
+import { type CAC, cac } from 'cac';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HeddleError } from '../errors.js';
 import { joinSubcommand, unambiguous } from './arguments.js';
-import { registerBench } from './bench.js';
-import { registerBuild } from './build.js';
-import { registerChat } from './chat.js';
-import { registerClassify } from './classify.js';
-import { registerEmbed } from './embed.js';
-import { registerFill } from './fill.js';
-import { registerGenerate } from './generate.js';
-import { registerInspect } from './inspect.js';
-import { registerMerge } from './merge.js';
-import { registerModels } from './models.js';
-import { registerParticles } from './particles.js';
-import { registerRerank } from './rerank.js';
-import { registerScore } from './score.js';
-import { registerSearch } from './search.js';
-import { registerTokenizer } from './tokenizer.js';
-import { registerTrain } from './train.js';
+
+type Register = (cli: CAC) => void;
+
+/** What each command brings along is loaded with it alone; they stand in the order of the help. */
+const commands: Readonly<Record<string, () => Promise<Register | readonly Register[]>>> = {
+  embed: async () => (await import('./embed.js')).registerEmbed,
+  search: async () => (await import('./search.js')).registerSearch,
+  fill: async () => (await import('./fill.js')).registerFill,
+  classify: async () => (await import('./classify.js')).registerClassify,
+  rerank: async () => (await import('./rerank.js')).registerRerank,
+  generate: async () => (await import('./generate.js')).registerGenerate,
+  chat: async () => (await import('./chat.js')).registerChat,
+  score: async () => (await import('./score.js')).registerScore,
+  tokenizer: async () => (await import('./tokenizer.js')).registerTokenizer,
+  train: async () => (await import('./train.js')).registerTrain,
+  estimate: async () => (await import('./estimate.js')).registerEstimate,
+  merge: async () => (await import('./merge.js')).registerMerge,
+  inspect: async () => (await import('./inspect.js')).registerInspect,
+  particles: async () => (await import('./particles.js')).registerParticles,
+  models: async () => (await import('./models.js')).registerModels,
+  bench: async () => [
+    (await import('./bench.js')).registerBench,
+    (await import('./bench_machine.js')).registerBenchMachine,
+  ],
+  build: async () => (await import('./build.js')).registerBuild,
+};
 
 const cli = cac('heddle');
-registerEmbed(cli);
-registerSearch(cli);
-registerFill(cli);
-registerClassify(cli);
-registerRerank(cli);
-registerGenerate(cli);
-registerChat(cli);
-registerScore(cli);
-registerTokenizer(cli);
-registerTrain(cli);
-registerMerge(cli);
-registerInspect(cli);
-registerParticles(cli);
-registerModels(cli);
-registerBench(cli);
-registerBuild(cli);
+const [first = ''] = process.argv.slice(2);
+const loads = Object.hasOwn(commands, first) ? [commands[first]] : Object.values(commands);
+for (const registers of await Promise.all(loads.map((load) => load?.() ?? []))) {
+  for (const register of [registers].flat()) register(cli);
+}
 cli.help();
 cli.version(packageJson.version);
 

@@ -14,7 +14,6 @@ interface Buffer {
   bytes: number;
   first: number;
   last: number;
-  offset: number;
 }
 
 /**
@@ -31,7 +30,7 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
     for (const value of [node.result, ...node.further]) {
       if (program.values[value]?.source.kind !== 'op' || outputs.has(value)) continue;
       const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
-      buffers.set(value, { value, bytes, first: at, last: at, offset: -1 });
+      buffers.set(value, { value, bytes, first: at, last: at });
     }
     for (const operand of node.operands) {
       const buffer = buffers.get(operand);
@@ -40,21 +39,29 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
   });
 
   const offsets = new Array<number>(program.values.length).fill(-1);
-  const placed: Buffer[] = []; // by offset
-  let bytes = 0;
   const bySize = [...buffers.values()].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  for (const buffer of bySize) {
+  // Those that are placed, by offset, as columns: every buffer looks through them, and a training step has thousands.
+  const first = new Int32Array(bySize.length);
+  const last = new Int32Array(bySize.length);
+  const begin = new Float64Array(bySize.length);
+  const end = new Float64Array(bySize.length);
+  let bytes = 0;
+  bySize.forEach((buffer, count) => {
     let offset = 0;
-    for (const other of placed) {
-      if (other.last < buffer.first || other.first > buffer.last) continue;
-      if (other.offset - offset >= buffer.bytes) break;
-      offset = Math.max(offset, other.offset + other.bytes);
+    for (let i = 0; i < count; i++) {
+      if (last[i]! < buffer.first || first[i]! > buffer.last) continue;
+      if (begin[i]! - offset >= buffer.bytes) break;
+      if (end[i]! > offset) offset = end[i]!;
     }
-    buffer.offset = offset;
     offsets[buffer.value] = offset;
     bytes = Math.max(bytes, offset + buffer.bytes);
-    const at = placed.findIndex((other) => other.offset > offset);
-    placed.splice(at < 0 ? placed.length : at, 0, buffer);
-  }
+    let at = count;
+    while (at > 0 && begin[at - 1]! > offset) at--;
+    for (const column of [first, last, begin, end]) column.copyWithin(at + 1, at, count);
+    first[at] = buffer.first;
+    last[at] = buffer.last;
+    begin[at] = offset;
+    end[at] = offset + buffer.bytes;
+  });
   return { offsets, bytes };
 }

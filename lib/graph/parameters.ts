@@ -1,4 +1,5 @@
 import { HeddleError } from '../errors.js';
+import type { NativeDType } from '../native.js';
 import type { Backend } from './backend.js';
 import { tensorBytes } from './shape.js';
 import { State } from './state.js';
@@ -9,6 +10,22 @@ import { stateTensor, type Tensor } from './tensor.js';
  * `embedding` may be half precision or int8, it alone int4; a `vector` (bias, gain, small table) is float32.
  */
 export type ParameterRole = 'linear' | 'embedding' | 'vector';
+
+/** How weights are kept in memory; left out: as the file stores them. */
+export const weightDTypes = ['float32', 'float16', 'bfloat16', 'int8', 'int4'] as const;
+export type WeightDType = (typeof weightDTypes)[number];
+
+/** The dtype of a parameter. @param asked for the model. @param stored what holds it as its file does. */
+export function weightDType(
+  role: ParameterRole,
+  asked: WeightDType | undefined,
+  stored: NativeDType,
+): NativeDType {
+  if (role === 'vector') return 'float32';
+  // Rows of a table are read, not multiplied; where the table is also the output projection, int4 would cost it most.
+  if (role === 'embedding' && asked === 'int4') return 'int8';
+  return asked ?? stored;
+}
 
 /** How fresh parameters are filled: uniform in ±bound, normal with a deviation, or one value. */
 export type Initialization =
@@ -37,6 +54,8 @@ export interface ParameterSource {
     init: Initialization,
     stored?: StoredAs,
   ): State;
+  /** A tensor that checkpoints of the class have and the model makes nothing of: for those who count. */
+  skip?(name: string, shape: readonly number[]): void;
   /** Matrices [n, k] one after the other, as [names·n, k]: the weights of experts. Left out: the source has none. */
   stack?(names: readonly string[], shape: readonly [number, number], init: Initialization): State;
 }
@@ -120,6 +139,11 @@ export class Parameters {
     return stateTensor(entry.state);
   }
 
+  /** See `ParameterSource.skip`. */
+  skip(name: string, shape: readonly number[]): void {
+    this.source.skip?.(name, shape);
+  }
+
   /** A constant table that lives as long as the parameters and is none of them: neither counted nor loaded ahead. */
   buffer(name: string, shape: readonly number[], data: Float32Array): Tensor {
     const state = new State(name, shape, 'float32', { kind: 'data', data });
@@ -134,6 +158,11 @@ export class Parameters {
   /** How a checkpoint has them. */
   stored(): StoredParameter[] {
     return [...this.states.values()];
+  }
+
+  /** How each may be kept. */
+  roles(): Map<State, ParameterRole> {
+    return new Map(Array.from(this.states.values(), ({ state, role }) => [state, role]));
   }
 
   /** Number of parameters. */

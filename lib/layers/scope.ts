@@ -65,6 +65,11 @@ export class Scope {
     );
   }
 
+  /** A tensor of the class that the model makes nothing of; see `ParameterSource.skip`. */
+  skip(name: string, shape: readonly number[]): void {
+    this.parameters.skip(this.nameOf(name), shape);
+  }
+
   /** A constant table beside the parameters; see `Parameters.buffer`. */
   buffer(name: string, shape: readonly number[], data: Float32Array): Tensor {
     return this.parameters.buffer(this.nameOf(name), shape, data);

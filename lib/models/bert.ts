@@ -78,14 +78,26 @@ function maskedLm(config: BertConfig, scope: Scope): EncoderTop {
   return { head: new MaskedLmHead(transform, decoder) };
 }
 
+/** Of the two heads of pre-training the one for words; what says whether a sentence follows another is left out. */
+function wordsAlone(config: BertConfig, scope: Scope): EncoderTop {
+  const { hiddenSize: width } = config;
+  for (const [name, outputs] of [
+    ['bert.pooler.dense', width],
+    ['cls.seq_relationship', 2],
+  ] as const) {
+    scope.at(name).skip('weight', [outputs, width]);
+    scope.at(name).skip('bias', [outputs]);
+  }
+  return maskedLm(config, scope);
+}
+
 export const bert = family({
   config: bertConfig,
   encoder: (config, scope, top) => new Bert(config, scope.at('bert'), top),
   heads: {
     base: (config, scope) => poolerIfThere(config, scope.at('bert.pooler.dense')),
     maskedLm,
-    // Of its two heads the one for words; what says whether a sentence follows another is left out.
-    preTraining: maskedLm,
+    preTraining: wordsAlone,
     ...pooledHeads((config: BertConfig, scope) =>
       tanhPooler(config, scope.at('bert.pooler.dense')),
     ),

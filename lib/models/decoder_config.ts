@@ -1,5 +1,5 @@
 /** The fields of config.json that decoder-only families share. */
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import { scaledFrequencies } from '../layers/rope_scaling.js';
 import { RotaryPositions } from '../layers/rotary.js';
 import type { Scope } from '../layers/scope.js';
@@ -15,7 +15,9 @@ export function decoderFields(config: ModelConfig, defaults: { activation?: stri
     default: defaults.activation ?? 'silu',
     aliases: ['hidden_activation'],
   });
-  const size = config.integer('head_dim', { min: 1, default: Math.floor(hiddenSize / heads) });
+  const size = config.has('head_dim')
+    ? config.integer('head_dim', { min: 1 })
+    : headSize(hiddenSize, heads);
   return {
     vocabSize: config.integer('vocab_size', { min: 1 }),
     hiddenSize,
@@ -31,6 +33,18 @@ export function decoderFields(config: ModelConfig, defaults: { activation?: stri
   };
 }
 export type DecoderFields = ReturnType<typeof decoderFields>;
+
+/** Of heads that share the width. Throws ERR_CONFIG unless they divide it. */
+export function headSize(hiddenSize: number, heads: number): number {
+  const size = hiddenSize / heads;
+  if (Number.isInteger(size)) return size;
+  throw mismatch(
+    'ERR_CONFIG',
+    'config.json: num_attention_heads',
+    `a divisor of hidden_size, ${hiddenSize}`,
+    `${heads}`,
+  );
+}
 
 /** Throws ERR_CONFIG unless the key heads divide the heads. */
 export function checkedHeads<H extends { heads: number; keyHeads: number }>(given: H): H {

@@ -10,7 +10,7 @@ import { LayerNorm } from '../layers/norm.js';
 import { FusedProjection } from '../layers/query_key_value.js';
 import type { Scope } from '../layers/scope.js';
 import { decoderFamily, languageModelHead } from './decoder.js';
-import { checkedHeads, rotaryPositions } from './decoder_config.js';
+import { checkedHeads, headSize, rotaryPositions } from './decoder_config.js';
 import { activationOf, type ModelConfig } from './model_config.js';
 
 function falconConfig(config: ModelConfig) {
@@ -31,7 +31,7 @@ function falconConfig(config: ModelConfig) {
     vocabSize: config.integer('vocab_size', { min: 1 }),
     hiddenSize,
     numLayers: config.integer('num_hidden_layers', { min: 0, aliases: ['n_layer'] }),
-    ...checkedHeads({ heads, keyHeads, size: Math.floor(hiddenSize / heads) }),
+    ...checkedHeads({ heads, keyHeads, size: headSize(hiddenSize, heads) }),
     intermediateSize: config.integer('ffn_hidden_size', { min: 1, default: 4 * hiddenSize }),
     activation: activationOf(activation, 'activation'),
     epsilon: config.number('layer_norm_epsilon', { min: 0, default: 1e-5 }),

@@ -6,6 +6,7 @@ import { Linear } from '../layers/linear.js';
 import { LayerNorm } from '../layers/norm.js';
 import { FusedProjection } from '../layers/query_key_value.js';
 import { decoderFamily, languageModelHead } from './decoder.js';
+import { headSize } from './decoder_config.js';
 import { activationOf } from './model_config.js';
 
 /** Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3. */
@@ -25,7 +26,7 @@ export const gpt2 = decoderFamily((config, scope) => {
   const tied = config.boolean('tie_word_embeddings', { default: true });
   const scales = config.boolean('scale_attn_weights', { default: true });
   const byLayer = config.boolean('scale_attn_by_inverse_layer_idx', { default: false });
-  const size = Math.floor(hiddenSize / heads);
+  const size = headSize(hiddenSize, heads);
   const shape = { heads, keyHeads: heads, size };
   const model = scope.at('transformer');
   const words = new Embedding(vocabSize, hiddenSize, { scope: model.at('wte') });

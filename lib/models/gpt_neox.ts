@@ -6,7 +6,7 @@ import { Linear } from '../layers/linear.js';
 import { LayerNorm } from '../layers/norm.js';
 import { FusedProjection } from '../layers/query_key_value.js';
 import { decoderFamily, languageModelHead } from './decoder.js';
-import { decoderFields, rotaryPositions } from './decoder_config.js';
+import { decoderFields, headSize, rotaryPositions } from './decoder_config.js';
 
 /** Black et al. 2022, "GPT-NeoX-20B": parallel parts, and rotary positions of a part of each head (section 2.1). */
 export const gptNeox = decoderFamily((config, scope) => {
@@ -15,7 +15,7 @@ export const gptNeox = decoderFamily((config, scope) => {
   const epsilon = config.number('layer_norm_eps', { min: 0, default: 1e-5 });
   const bias = config.boolean('attention_bias', { default: true });
   const parallel = config.boolean('use_parallel_residual', { default: true });
-  const size = Math.floor(hiddenSize / heads);
+  const size = headSize(hiddenSize, heads);
   const shape = { heads, keyHeads: heads, size };
   const rotary = rotaryPositions(config, size, scope, {
     maxPositions,

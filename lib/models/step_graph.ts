@@ -32,7 +32,8 @@ export interface RowPlan {
 const fewRows = 8;
 
 export class StepGraph {
-  private readonly dims = {
+  /** Symbols of the sizes that differ from step to step. */
+  readonly dims = {
     rows: new SymbolicDim('rows'),
     rowBounds: new SymbolicDim('rows + 1'),
     count: new SymbolicDim('segments'),
@@ -120,7 +121,8 @@ export class StepGraph {
     return running;
   }
 
-  private next(result: 'logits' | 'best', copying: boolean): Tensor {
+  /** Records a step. @param copying whether pages are copied before anything is written. */
+  next(result: 'logits' | 'best', copying: boolean): Tensor {
     const { rows, count, parts } = this.dims;
     const { ids, positionIds, slots, segments, lengths, tableOffsets, tables } = this.inputs;
     const { partOffsets, last, from, to } = this.inputs;

@@ -1,5 +1,6 @@
 import { type Checkpoint, openCheckpoint } from '../checkpoints/checkpoint.js';
 import { type Config, readConfig } from '../checkpoints/config.js';
+import { isFloatingPoint } from '../checkpoints/dtype.js';
 import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import { readSentenceTransformers } from '../checkpoints/sentence_transformers.js';
 import { HeddleError } from '../errors.js';
@@ -25,8 +26,6 @@ export interface ModelFacts {
   /** What else is worth knowing, by name. */
   summary: Record<string, string>;
 }
-
-const isFloatingPoint = (dtype: string): boolean => /^B?F\d/.test(dtype);
 
 /**
  * Reads what a model's files say, without loading any weights. A hub id is fetched first, as by `load`.

@@ -2,13 +2,7 @@ import type { WeightDType } from '../checkpoints/parameter_source.js';
 import type { FilesProgress } from '../hub/progress.js';
 import type { CacheOptions } from '../models/paged_engine.js';
 
-export const weightDTypes: readonly WeightDType[] = [
-  'float32',
-  'float16',
-  'bfloat16',
-  'int8',
-  'int4',
-];
+export { weightDTypes } from '../graph/parameters.js';
 
 export interface LoadOptions {
   /**

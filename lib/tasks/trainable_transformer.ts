@@ -32,6 +32,13 @@ const marianNames: readonly (readonly [RegExp, string])[] = [
   [/\.norm[23]\./, '.final_layer_norm.'],
 ];
 
+/** The class of transformers that checkpoints are of. */
+export const transformerName = 'MarianMTModel';
+
+/** Whether a config.json describes such a model. */
+export const isTransformer = ({ architectures: [name], modelType }: Config): boolean =>
+  name === undefined ? modelType === 'marian' : name === transformerName;
+
 const marianName = (name: string): string =>
   marianNames.reduce((spelt, [pattern, other]) => spelt.replace(pattern, other), name);
 
@@ -78,7 +85,7 @@ export class TrainableTransformer implements Trainable {
       ...fields,
       ...shape,
       model_type: 'marian',
-      architectures: ['MarianMTModel'],
+      architectures: [transformerName],
       decoder_attention_heads: heads,
       decoder_ffn_dim: width,
       decoder_vocab_size: this.vocabSize,

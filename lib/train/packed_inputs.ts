@@ -37,7 +37,7 @@ export class PackedInputs {
     this.bounds = beside?.bounds ?? new SymbolicDim('segments + 1');
     const { rows, count, bounds } = this;
     const perRow = (what: string): Tensor => input(`${name} ${what}`, [rows], 'int32');
-    const offsets = input(`${name} offsets`, [bounds], 'int32');
+    const offsets = input(this.offsetsName, [bounds], 'int32');
     this.batch = {
       rows,
       count,
@@ -50,6 +50,11 @@ export class PackedInputs {
       pairs: 1,
       pairOffsets: offsets,
     };
+  }
+
+  /** The input that says where sequences begin. */
+  get offsetsName(): string {
+    return `${this.name} offsets`;
   }
 
   /** The most of each size that a run of at most so many rows and sequences has. */
@@ -89,7 +94,7 @@ export class PackedInputs {
         [`${name} columns`]: batch.columns,
         [`${name} positions`]: batch.positionIds,
         [`${name} types`]: batch.typeIds,
-        [`${name} offsets`]: offsets,
+        [this.offsetsName]: offsets,
         ...extra?.feeds,
       },
       sizes: new Map([

@@ -2,14 +2,17 @@ import { HeddleError, mismatch } from '../errors.js';
 import type { Backend, RunOptions } from '../graph/backend.js';
 import { gradient } from '../graph/gradient.js';
 import { checkFloat, checkOptions, checkSizes, describeValue } from '../graph/options.js';
-import { trace } from '../graph/program.js';
+import { type Traced, trace } from '../graph/program.js';
 import { type CompiledGraph, compile, type Feeds } from '../graph/run.js';
 import type { SymbolicDim } from '../graph/shape.js';
 import { State } from '../graph/state.js';
-import { input, stateTensor, type Tensor } from '../graph/tensor.js';
+import { inLayer, input, stateTensor, type Tensor } from '../graph/tensor.js';
 import { dropoutFeeds, hasDropout } from '../layers/train_mode.js';
 import { add, assign, clipFactor, moment, scale, sumOfSquares } from '../ops/index.js';
 import type { Optimizer } from './optimizers.js';
+
+/** The path of the nodes that clip gradients and write parameters. */
+export const optimizerPath = 'optimizer';
 
 /** Parameters that are trained alike. */
 export interface ParameterGroup {
@@ -68,11 +71,13 @@ export class TrainingStep {
   private readonly kept = new Map<string, State>();
   private sums: readonly State[] | undefined;
   private readonly members: readonly Member[];
+  private readonly labels: ReadonlyMap<State, string>;
   private readonly drops: boolean;
 
   private constructor(private readonly options: TrainingStepOptions) {
     this.members = membersOf(options.groups);
     this.drops = hasDropout(trace({ loss: options.loss }).program.inputs.map(({ name }) => name));
+    this.labels = labelsOf(this.members);
   }
 
   /** Throws what `gradient` and `compile` throw; ERR_ARGUMENT for a parameter that stands in two groups. */
@@ -98,6 +103,19 @@ export class TrainingStep {
     const step = new TrainingStep(options);
     await step.graph('step');
     return step;
+  }
+
+  /** The graph of a step, and what its optimiser keeps, without making a plan of it: what a step costs. Throws as `create`. */
+  static record(options: TrainingStepOptions): {
+    traced: Traced;
+    states: readonly State[];
+  } {
+    const step = new TrainingStep(options);
+    const parameters = step.members.map(({ state }) => stateTensor(state));
+    const { loss, checkpoints } = options;
+    const gradients = gradient(loss, parameters, { checkpoints });
+    const { outputs, effects } = step.recorded(parameters, gradients);
+    return { traced: trace(outputs, effects), states: step.states };
   }
 
   /** What the optimiser keeps, by the parameter's name and its own; averages among them. */
@@ -210,6 +228,22 @@ export class TrainingStep {
     parameters: readonly Tensor[],
     gradients: readonly Tensor[],
   ): Promise<CompiledGraph> {
+    const { outputs, effects } = this.recorded(parameters, gradients);
+    return this.compiled(outputs, effects);
+  }
+
+  /** What follows the gradients; its nodes are told by their path. */
+  private recorded(
+    parameters: readonly Tensor[],
+    gradients: readonly Tensor[],
+  ): { outputs: Record<string, Tensor>; effects: Tensor[] } {
+    return inLayer(optimizerPath, () => this.update(parameters, gradients));
+  }
+
+  private update(
+    parameters: readonly Tensor[],
+    gradients: readonly Tensor[],
+  ): { outputs: Record<string, Tensor>; effects: Tensor[] } {
     const { loss, groups, optimizer, clipNorm, average } = this.options;
     const squares = gradients.map(sumOfSquares).reduce(add);
     const factor = clipNorm === undefined ? undefined : clipFactor(squares, clipNorm);
@@ -242,12 +276,12 @@ export class TrainingStep {
       const next = moment(mean, after, { keep: average, take: 1 - average });
       return [...writes, assign(mean, next, guard)];
     });
-    return this.compiled({ loss, squares }, effects);
+    return { outputs: { loss, squares }, effects };
   }
 
   /** A state that outlives steps, the same for every graph that asks for it. */
   private keep(parameter: State, name: string, shape: readonly number[]): State {
-    const key = `${parameter.name} ${name}`;
+    const key = `${this.labels.get(parameter) ?? parameter.name} ${name}`;
     let state = this.kept.get(key);
     if (!state) {
       state = new State(key, shape, 'float32', { kind: 'zeros' });
@@ -320,6 +354,18 @@ interface Member {
   readonly state: State;
   /** Number of its group. */
   readonly group: number;
+}
+
+/** Parts of one tensor, such as the queries' and the keys' in a checkpoint that joins them, share its name. */
+function labelsOf(members: readonly Member[]): Map<State, string> {
+  const seen = new Map<string, number>();
+  return new Map(
+    members.map(({ state }) => {
+      const part = seen.get(state.name) ?? 0;
+      seen.set(state.name, part + 1);
+      return [state, part === 0 ? state.name : `${state.name} part ${part + 1}`];
+    }),
+  );
 }
 
 function membersOf(groups: readonly ParameterGroup[]): Member[] {

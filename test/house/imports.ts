@@ -53,6 +53,8 @@ const joints = [
   'source',
   'train_tokenizer',
   'inspect',
+  'estimate',
+  'estimate_source',
   'hub_models',
 ].map((name) => `lib/tasks/${name}.ts`);
 

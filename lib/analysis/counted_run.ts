@@ -1,0 +1,87 @@
+/** A graph at given sizes: the work and the memory of a run, without running it. */
+import { costOf, type ProgramCost } from '../graph/cost.js';
+import { placeValues } from '../graph/encode.js';
+import { fuse } from '../graph/fuse.js';
+import type { ParameterRole } from '../graph/parameters.js';
+import type { Program, Traced } from '../graph/program.js';
+import { type SymbolicDim, tensorBytes } from '../graph/shape.js';
+import type { State } from '../graph/state.js';
+
+export interface CountedRun {
+  /** As the engine runs it: after fusion. */
+  readonly program: Program;
+  readonly states: readonly State[];
+  readonly sizes: readonly number[];
+  /** Of inputs that decide how much there is to do, such as where sequences begin. */
+  readonly inputs: readonly (Int32Array | undefined)[];
+}
+
+/** @param inputs by name; others are left out. */
+export function countedRun(
+  { program, states, symbols }: Traced,
+  sizes: ReadonlyMap<SymbolicDim, number>,
+  inputs: Readonly<Record<string, Int32Array>>,
+): CountedRun {
+  return {
+    program: fuse(program),
+    states,
+    sizes: symbols.map((symbol) => sizes.get(symbol) ?? 0),
+    inputs: program.inputs.map(({ name }) => inputs[name]),
+  };
+}
+
+/** By the same formulas as profiles of real runs. */
+export const costOfRun = ({ program, sizes, inputs }: CountedRun): ProgramCost =>
+  costOf(program, sizes, inputs);
+
+/** Bytes of the arena that a plan of this run has. @param capacityOf what a plan that runs so many is made for. */
+export const arenaBytes = (
+  { program, sizes }: CountedRun,
+  capacityOf: (size: number) => number = (size) => size,
+): number => placeValues(program, sizes.map(capacityOf)).bytes;
+
+/** Bytes of what a run returns. */
+export function resultBytes({ program, sizes }: CountedRun): number {
+  return program.outputs.reduce((sum, { value }) => {
+    const { dtype, shape } = program.values[value] as Program['values'][number];
+    const actual = shape.map((dim) => (dim < 0 ? (sizes[-1 - dim] ?? 0) : dim));
+    return sum + tensorBytes(dtype, actual);
+  }, 0);
+}
+
+/**
+ * Bytes of parameters as the engine holds them while these runs are made: a weight that is only multiplied is kept packed
+ * alone, one that is also read in another way (or written) beside it. Without the padding of the last panel.
+ *
+ * @param isWritten whether runs write the parameters, as training does.
+ */
+export function parameterBytes(
+  roles: ReadonlyMap<State, ParameterRole>,
+  runs: readonly CountedRun[],
+  isWritten = false,
+): number {
+  const multiplied = new Set<State>();
+  for (const { program, states } of runs) {
+    for (const { op, operands } of program.nodes) {
+      const source = op === 'linear' ? program.values[operands[1] ?? -1]?.source : undefined;
+      const state = source?.kind === 'state' ? states[source.state] : undefined;
+      if (state) multiplied.add(state);
+    }
+  }
+  let bytes = 0;
+  for (const [state, role] of roles) {
+    const isPlain = isWritten || role !== 'linear';
+    const isPacked = multiplied.has(state) || !isPlain;
+    bytes += (Number(isPlain) + Number(isPacked)) * tensorBytes(state.dtype, state.shape);
+  }
+  return bytes;
+}
+
+/** Bytes of constant tables, such as the angles of rotary positions. */
+export function tableBytes(
+  roles: ReadonlyMap<State, ParameterRole>,
+  { states }: CountedRun,
+): number {
+  const tables = states.filter((state) => !roles.has(state));
+  return tables.reduce((sum, { dtype, shape }) => sum + tensorBytes(dtype, shape), 0);
+}
