@@ -54,15 +54,15 @@ function attention(length, causal, backward) {
   const rows = { kind: 'input', dims: [length, width] };
   const segments = { kind: 'input', dims: [2], dtype: 'int32' };
   const operands = { q: rows, k: rows, v: rows, segments, keySegments: segments };
-  const logSums = { kind: 'input', dims: [length, heads] };
-  if (backward) Object.assign(operands, { output: rows, logSums, gradient: rows });
+  const statistics = { kind: 'input', dims: [length, 2 * heads] };
+  if (backward) Object.assign(operands, { output: rows, statistics, gradient: rows });
   const absent = Array(6).fill(null); // positions, biases
   const given = ['q', 'k', 'v', 'segments', 'keySegments', ...absent];
   const attributes = {
     ints: [heads, heads, -1, causal ? 0 : -1, 0],
     floats: [1 / Math.sqrt(size), 0],
   };
-  const own = backward ? ['output', 'logSums', 'gradient'] : [];
+  const own = backward ? ['output', 'statistics', 'gradient'] : [];
   const result = (out) => ({ out, dims: [length, width] });
   const step = {
     kernel: backward ? 'attentionGradient' : 'attention',
@@ -74,8 +74,10 @@ function attention(length, causal, backward) {
   const plan = repeatedSteps({ operands, steps: [step], repeats: length > 512 ? 1 : 4 });
   const inputs = Object.entries(operands).map(([name, { dims, dtype }]) => {
     if (dtype === 'int32') return Int32Array.of(0, length);
-    // Scores of these random rows are near 0, so that weights add up to about 1.
-    if (name === 'logSums') return new Float32Array(length * heads).fill(Math.log(length));
+    // A greatest score of 1, above those of these random rows, and weights that add up to about 1.
+    if (name === 'statistics') {
+      return Float32Array.from({ length: 2 * length * heads }, (_, i) => (i % 2 ? 3 / length : 1));
+    }
     return randomFloats(dims[0] * dims[1]);
   });
   return { plan, inputs };

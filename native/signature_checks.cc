@@ -163,7 +163,7 @@ void checkValues(const NodeView& view) {
 }
 
 // Inputs of the gradient of attention after all others.
-enum { kOutput = 11, kLogSums };
+enum { kOutput = 11, kStatistics };
 
 }  // namespace
 
@@ -198,7 +198,7 @@ void checkAttention(const NodeView& view) {
   checkValues(view);
   const int64_t v = columns(view, "v", view.inputs[2]);
   expectColumns(view, "output", view.outputs[0], v / keyHeads * heads);
-  if (!isAbsent(view.outputs[1])) expectColumns(view, "logSums", view.outputs[1], heads);
+  if (!isAbsent(view.outputs[1])) expectColumns(view, "statistics", view.outputs[1], 2 * heads);
 }
 
 void checkAttentionGradient(const NodeView& view) {
@@ -206,7 +206,7 @@ void checkAttentionGradient(const NodeView& view) {
   const int64_t heads = view.ints[kHeads];
   const int64_t v = view.inputs[2].dims[1] / view.ints[kKeyHeads] * heads;
   expectColumns(view, "y", view.inputs[kOutput], v);
-  expectColumns(view, "logSums", view.inputs[kLogSums], heads);
+  expectColumns(view, "statistics", view.inputs[kStatistics], 2 * heads);
 }
 
 void checkAttentionWeights(const NodeView& view) {

@@ -55,7 +55,7 @@ const Line kLines[] = {
   {"matmul", "a f32[A,B], b f32[C,D] -> f32[M,N]",
    {{"transposeA", 0, 1}, {"transposeB", 0, 1}}, {}, false, checkMatmul},
   {"attention",
-   ATTENTION " -> f32[Q,O], logSums? f32[Q,T]",
+   ATTENTION " -> f32[Q,O], statistics? f32[Q,T]",
    kAttentionInts, {"scale", "softCap"}, false, checkAttention, checkAttentionRun},
   {"attentionWeights",
    "q f32[Q,D], k f32[K,E], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
@@ -128,7 +128,7 @@ const Line kLines[] = {
    {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
    {}, false, checkColumnsGradient},
   {"attentionGradient",
-   ATTENTION ", y f32[Q,O], logSums f32[Q,T], gradient f32[Q,O] -> f32[Q,D], byKeys? f32[K,E], byValues? f32[K,F]",
+   ATTENTION ", y f32[Q,O], statistics f32[Q,T], gradient f32[Q,O] -> f32[Q,D], byKeys? f32[K,E], byValues? f32[K,F]",
    kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionGradient, checkAttentionRun},
   {"crossEntropy", "logits f32[R,C], labels index<C>[R] -> f32[R,1]", {}, {"smoothing"}},
   {"crossEntropyGradient", "logits f32[R,C], labels index<C>[R], gradient f32[R,1] -> f32[R,C]", {}, {"smoothing"}},

@@ -38,21 +38,22 @@ const attentionRule = registerOp<AttentionAttributes>({
     }
     return { shape: [rows, size * attributes.heads], dtype: 'float32' };
   },
-  // The logarithm of Σ e^score of each row and head, −∞ where no key is visible: all that a gradient needs of the weights.
+  // Of each row and head the greatest score m and 1 / Σ e^(score − m), 0 and 0 where no key is visible: with them, a gradient
+  // makes any weight again from its score alone.
   further: [
     {
-      name: 'logSums',
+      name: 'statistics',
       infer([q], { heads }) {
-        return { shape: [float32(q, 'q').shape[0], heads], dtype: 'float32' };
+        return { shape: [float32(q, 'q').shape[0], 2 * heads], dtype: 'float32' };
       },
     },
   ],
-  reference(operands, attributes, { data }, [logSums]) {
+  reference(operands, attributes, { data }, [statistics]) {
     const v = operands[7];
     const { heads, keyHeads } = attributes;
     const size = v.shape[1] / keyHeads;
     eachRowOfWeights(operands, attributes, (head, _, row, firstKey, weights, greatest, sum) => {
-      if (logSums) logSums.data[row * heads + head] = greatest + Math.log(sum);
+      if (sum !== 0) statistics?.data.set([greatest, 1 / sum], 2 * (row * heads + head));
       const column = Math.floor(head / (heads / keyHeads)) * size;
       for (let i = 0; i < size; i++) {
         let sum = 0;

@@ -1,7 +1,8 @@
 /**
  * The gradients of `attention` (Dao 2023, "FlashAttention-2", section 2.3.2). With weights P = softmax(S) and D the row sums
  * of gradient·output: ∂V = Pᵀ·gradient, ∂S = P∘(gradient·Vᵀ − D), ∂Q = scale·∂S·K, ∂K = scale·∂Sᵀ·Q. Weights are made
- * again, tile by tile, as e^(S − logSums); they are never held.
+ * again, tile by tile, from the scores' greatest and the inverse of
+ * their sum (`statistics`); they are never held.
  */
 import { HeddleError } from '../errors.js';
 import {
@@ -22,7 +23,7 @@ import {
 } from './attention_scores.js';
 import { dims, expectFloat32, fixed, float32 } from './operands.js';
 
-const [queries, keys, values, outputs, logSums, outputGradient] = [0, 1, 7, 11, 12, 13] as const;
+const [queries, keys, values, outputs, statistics, outputGradient] = [0, 1, 7, 11, 12, 13] as const;
 
 const widthOf = (operand: Operand | undefined, name: string): number =>
   fixed(dims(float32(operand, name), name, ['rows', 'columns'])[1], name);
@@ -74,12 +75,12 @@ function eachPair(
 /** By q, and where they are read by k and v: one pass over the pairs serves all three. */
 const gradientRule = registerOp<AttentionAttributes>({
   name: 'attentionGradient',
-  operands: [...scoreOperands, 'v', ...relativeOperands, 'output', 'logSums', 'gradient'],
+  operands: [...scoreOperands, 'v', ...relativeOperands, 'output', 'statistics', 'gradient'],
   infer(operands, { heads, keyHeads }) {
     const [rows] = dims(float32(operands[queries], 'q'), 'q', ['rows', 'heads·size']);
     const width = (widthOf(operands[values], 'v') / keyHeads) * heads;
     expectFloat32(operands[outputs], 'output', [rows, width]);
-    expectFloat32(operands[logSums], 'logSums', [rows, heads]);
+    expectFloat32(operands[statistics], 'statistics', [rows, 2 * heads]);
     expectFloat32(operands[outputGradient], 'gradient', [rows, width]);
     return like(queries, 'q')(operands);
   },
@@ -104,7 +105,7 @@ const gradientRule = registerOp<AttentionAttributes>({
   },
   lower: (attributes) => ({
     kernel: 'attentionGradient',
-    operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, outputs, logSums, outputGradient],
+    operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, outputs, statistics, outputGradient],
     ...lowerAttributes(attributes),
   }),
   cost(operands, { heads }) {

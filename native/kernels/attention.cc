@@ -93,9 +93,9 @@ static void addValues(const KeyBlock& block, const TileRow* rows, int64_t count,
   }
 }
 
-// logSums: null where nobody asks for them.
+// statistics: null where nobody asks for them.
 static void writeOutputs(const AttentionProblem& p, const QueryTile& tile,
-                         const AttentionWorkspace& w, float* output, float* logSums) {
+                         const AttentionWorkspace& w, float* output, float* statistics) {
   const int64_t width = paddedToLanes(p.valueSize);
   const int64_t rowStride = p.heads * p.valueSize;
   const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
@@ -104,11 +104,13 @@ static void writeOutputs(const AttentionProblem& p, const QueryTile& tile,
   for (int64_t query = 0; query < tile.queries; query++, target += rowStride) {
     for (int64_t head = 0; head < p.group; head++, r++) {
       const float total = sum(load(w.sums + r * kLanes));
-      if (logSums) {  // −∞ where no key was visible
-        logSums[(firstRow + query) * p.heads + w.rows[r].head] =
-            w.maxima[r] + __builtin_logf(total);
+      const bool isBlind = total == 0;  // no key was visible
+      const F32 factor = broadcast(1.0f / (isBlind ? 1.0f : total));
+      if (statistics) {
+        float* numbers = statistics + 2 * ((firstRow + query) * p.heads + w.rows[r].head);
+        numbers[0] = isBlind ? 0.0f : w.maxima[r];
+        numbers[1] = isBlind ? 0.0f : 1.0f / total;
       }
-      const F32 factor = broadcast(1.0f / (total == 0 ? 1.0f : total));  // 0: no key was visible
       const float* source = w.outputs + r * width;
       forEachVector(p.valueSize, [&](int64_t c, int n) {
         // The sum with 0 has no −0: whether hidden keys were skipped or weighed 0 must not show.

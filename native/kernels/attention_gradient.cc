@@ -5,7 +5,7 @@
 namespace heddle::HEDDLE_ISA {
 
 // The operands after those of `attention`, and the outputs; the last two may be absent.
-enum { kOutput = 11, kLogSums, kOutputGradient };
+enum { kOutput = 11, kStatistics, kOutputGradient };
 enum { kByQueries = 0, kByKeys, kByValues };
 
 // Rows whose weights and slopes stay in the first-level cache from one product to the next.
@@ -14,15 +14,15 @@ constexpr int64_t kPairRows = 8 * kTileRows;
 // What a thread keeps. Floats; T rows in a tile, D and E are d and e padded to lanes.
 struct GradientWorkspace {
   AttentionWorkspace tile;  // its queries, scaled, and the packed keys
-  float* gradients;         // [T][E]
-  float* logSums;           // [T], L; 0 where a row sees no key
-  float* means;             // [T], D
+  float* gradients;         // [T][E], each over the row's Σ
+  float* maxima;            // [T], m
+  float* means;             // [T], D/Σ
   float* querySums;         // [T][D], ∂q
   float* keyRows;           // [kKeyBlock][D]
   float* valuesAcross;      // [e][kKeyBlock]
   float* keySums;           // [kKeyBlock][D], ∂k
   float* valueSums;         // [kKeyBlock][E], ∂v
-  float* weights;           // [kPairRows][kKeyBlock], P
+  float* weights;           // [kPairRows][kKeyBlock], Σ·P
   float* slopes;            // [kPairRows][kKeyBlock], ∂loss / ∂(scaled q·k) (· softCap)
   float* capped;            // [kTileRows][kKeyBlock], scores before a bias
 };
@@ -38,7 +38,7 @@ static size_t layOutGradient(const AttentionProblem& p, void* base, GradientWork
   const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
   const int64_t rows = queriesPerTile(p) * p.group;
   w->gradients = floats(rows * e);
-  w->logSums = floats(rows);
+  w->maxima = floats(rows);
   w->means = floats(rows);
   w->querySums = floats(rows * d);
   w->keyRows = floats(kKeyBlock * d);
@@ -104,19 +104,23 @@ static void unpackRows(const float* packed, int64_t count, float factor, const H
 static void readTile(const Call& call, const AttentionProblem& p, const QueryTile& tile,
                      GradientWorkspace& w) {
   readQueries(p, tile, tile.keyHead, w.tile);
-  const float* logSums = static_cast<const float*>(call.inputs[kLogSums].data);
+  const float* statistics = static_cast<const float*>(call.inputs[kStatistics].data);
   const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
   const int64_t firstHead = tile.keyHead * p.group, e = paddedToLanes(p.valueSize);
   for (int64_t r = 0; r < tile.rows; r++) {
     const int64_t row = firstRow + r / p.group, head = firstHead + r % p.group;
     const HeadRows gradient = headRows(call.inputs[kOutputGradient], row, head, p.valueSize);
     const HeadRows output = headRows(call.inputs[kOutput], row, head, p.valueSize);
-    packRows(gradient, 1, w.gradients + r * e);
+    const float* numbers = statistics + 2 * (row * p.heads + head);
+    w.maxima[r] = numbers[0];
+    // What is divided here need not be at each pair.
+    const F32 inverse = broadcast(numbers[1]);
+    float* packed = w.gradients + r * e;
     w.means[r] = sumOver(p.valueSize, [&](int64_t i, int n) {
-      return mul(loadUpTo(output.first + i, n), loadUpTo(gradient.first + i, n));
+      const F32 x = mul(loadUpTo(gradient.first + i, n), inverse);
+      store(packed + i, x);
+      return mul(x, loadUpTo(output.first + i, n));
     });
-    const float logSum = logSums[row * p.heads + head];
-    w.logSums[r] = logSum == -__builtin_inff() ? 0.0f : logSum;  // e^(−∞ + ∞) would be NaN
   }
 }
 
@@ -154,9 +158,9 @@ static void weighPairs(const AttentionProblem& p, const KeyBlock& block, int64_t
                         nullptr};
   multiplyColumns(product, static_cast<int>(count), columns.begin, columns.end);
   for (int64_t r = 0; r < count; r++) {
-    const F32 logSum = broadcast(w.logSums[first + r]), mean = broadcast(w.means[first + r]);
+    const F32 greatest = broadcast(w.maxima[first + r]), mean = broadcast(w.means[first + r]);
     for (int64_t j = r * kKeyBlock + columns.begin; j < r * kKeyBlock + columns.end; j += kLanes) {
-      const F32 weight = expNonPositive(sub(load(weights + j), logSum));
+      const F32 weight = expNonPositive(sub(load(weights + j), greatest));
       F32 slope = mul(weight, sub(load(slopes + j), mean));
       if (p.softCap > 0) {
         const F32 t = mul(load(w.capped + j), broadcast(1.0f / p.softCap));

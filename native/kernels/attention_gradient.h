@@ -1,9 +1,10 @@
 // The gradients of `attention` by q, k and v, given that of its output (Dao, "FlashAttention-2",
-// 2023, section 2.3.2). With weights P = e^(S − L), where L is the logarithm of a row's sum that
-// `attention` kept, and D = Σ gradient·output of a row:
+// 2023, section 2.3.2). With weights P = e^(S − m)/Σ, where m is a row's greatest score and Σ its
+// sum, both as `attention` kept them, and D = Σ gradient·output of a row:
 //
 //   ∂v = Pᵀ·gradient      T = P∘(gradient·vᵀ − D)      ∂q = scale·T·k      ∂k = scale·Tᵀ·q
 //
+// (m and Σ apart, because a logarithm of the sum would bring its rounding to all weights of a row)
 // and T∘(1 − (s / softCap)²) where scores are capped, s being what a bias is added to. As in
 // `attention`, scores only ever exist for a tile of queries and a block of keys. Each such pair is
 // multiplied five times, the least there is: by one thread that goes through a segment and key

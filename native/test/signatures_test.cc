@@ -40,7 +40,7 @@ TEST(Signatures, EveryInstructionSetHasTheSameKernels) {
 struct Attention {
   int64_t q = 8, k = 4, v = 6, out = 12;
   int64_t heads = 2, keyHeads = 1, biasKind = 0;
-  int64_t logSums = 0;  // columns; 0: not asked for
+  int64_t statistics = 0;  // columns; 0: not asked for
   std::vector<int64_t> bias;
 
   ErrorCode check() const {
@@ -52,7 +52,7 @@ struct Attention {
     words.node(
         "attention",
         {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1, -1},
-        {words.output({-1, out}), logSums ? words.output({-1, logSums}) : -1},
+        {words.output({-1, out}), statistics ? words.output({-1, statistics}) : -1},
         {heads, keyHeads, -1, -1, biasKind}, {1, 0});
     const std::vector<int64_t> list = words.words();
     try {
@@ -80,11 +80,11 @@ TEST(Signatures, AttentionColumnsMustFitTheHeads) {
   EXPECT_EQ(heads.check(), ErrorCode::kShape);
   heads.heads = 0;
   EXPECT_EQ(heads.check(), ErrorCode::kArgument);
-  Attention sums;
-  sums.logSums = 2;
-  EXPECT_EQ(sums.check(), ErrorCode::kNone);
-  sums.logSums = 3;
-  EXPECT_EQ(sums.check(), ErrorCode::kShape);
+  Attention kept;
+  kept.statistics = 4;
+  EXPECT_EQ(kept.check(), ErrorCode::kNone);
+  kept.statistics = 3;
+  EXPECT_EQ(kept.check(), ErrorCode::kShape);
 }
 
 TEST(Signatures, AttentionBiasMustFitItsKind) {

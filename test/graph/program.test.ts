@@ -104,7 +104,7 @@ describe('a further result', () => {
     const [attention, activation] = program.nodes;
     expect(attention?.further).toEqual(activation?.operands);
     expect(program.outputs[1]?.value).toBe(attention?.further[0]);
-    expect(program.values[attention?.further[0] ?? -1]?.shape).toEqual([5, 2]);
+    expect(program.values[attention?.further[0] ?? -1]?.shape).toEqual([5, 4]);
   });
 
   it('has a place of its own in the arena, also after fusion', () => {
@@ -122,7 +122,7 @@ describe('a further result', () => {
 
   it('has no gradient', () => {
     const loss = total(furtherResult(attend(), 0));
-    expect(() => gradient(loss, [q])).toThrow(/attention: .* its result logSums/);
+    expect(() => gradient(loss, [q])).toThrow(/attention: .* its result statistics/);
   });
 });
 
