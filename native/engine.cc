@@ -102,7 +102,7 @@ void Engine::perform(Job& job) {
   try {
     const std::atomic<int32_t>& cancelled = job.cancel_->requested;
     if (cancelled.load()) throw Error(ErrorCode::kCancelled, "cancelled");
-    job.execute({kernels_, {team_, threads()}, pool_, cancelled});
+    job.execute({kernels_, {team_, threads()}, pool_, slab_, cancelled});
   } catch (...) {
     const Error error = Error::current();
     return complete(nullptr, &error);

@@ -31,6 +31,7 @@ struct Workbench {
   const KernelTable& kernels;
   Workers workers;
   BlockPool& pool;
+  Slab& slab;
   const std::atomic<int32_t>& cancelled;
 };
 
@@ -98,6 +99,7 @@ class Engine {
   bool stopping_ = false;
   Team team_;
   BlockPool pool_;
+  Slab slab_;
   std::thread thread_;
 };
 

@@ -56,36 +56,35 @@ void InputFile::read(int64_t offset, void* target, int64_t bytes,
   }
 }
 
-AlignedBuffer readTensor(const InputFile& file, const FileRange& range, DType dtype,
-                         const std::atomic<int32_t>& cancelled) {
+void checkInside(const InputFile& file, const FileRange& range) {
   // checkFileRange has seen that the sum does not overflow.
-  if (range.offset + range.bytes > file.identity().size) {
-    throw Error(ErrorCode::kFile,
-                "%s: expected %" PRId64 " bytes at offset %" PRId64 ", found a file of %" PRId64,
-                range.path.c_str(), range.bytes, range.offset, file.identity().size);
-  }
+  if (range.offset + range.bytes <= file.identity().size) return;
+  throw Error(ErrorCode::kFile,
+              "%s: expected %" PRId64 " bytes at offset %" PRId64 ", found a file of %" PRId64,
+              range.path.c_str(), range.bytes, range.offset, file.identity().size);
+}
+
+void readElements(const InputFile& file, const FileRange& range, int64_t first, int64_t count,
+                  DType dtype, void* target, Staging staging,
+                  const std::atomic<int32_t>& cancelled) {
   const int64_t from = fileDTypeBytes(range.dtype), to = dtypeBytes(dtype);
-  const int64_t elements = range.bytes / from;
-  AlignedBuffer target(elements * to);
   if (sameBytes(range.dtype, dtype)) {
-    file.read(range.offset, target.data(), range.bytes, cancelled);
-    return target;
+    return file.read(range.offset + first * from, target, count * from, cancelled);
   }
-  AlignedBuffer staging(std::min(range.bytes, kPiece));
-  const int64_t step = kPiece / from;
-  for (int64_t first = 0; first < elements; first += step) {
-    const int64_t count = std::min(step, elements - first);
-    file.read(range.offset + first * from, staging.data(), count * from, cancelled);
-    char* out = static_cast<char*>(target.data()) + first * to;
-    const int64_t bad = convertElements(range.dtype, staging.data(), dtype, out, count);
+  const int64_t step = staging.bytes / from, end = first + count;
+  char* out = static_cast<char*>(target);
+  for (int64_t at = first; at < end; at += step) {
+    const int64_t piece = std::min(step, end - at);
+    file.read(range.offset + at * from, staging.data, piece * from, cancelled);
+    const int64_t bad = convertElements(range.dtype, staging.data, dtype, out, piece);
     if (bad >= 0) {
       throw Error(ErrorCode::kFormat,
                   "%s: element %" PRId64 " of the %s tensor at offset %" PRId64
                   " does not fit int32",
-                  range.path.c_str(), first + bad, fileDTypeName(range.dtype), range.offset);
+                  range.path.c_str(), at + bad, fileDTypeName(range.dtype), range.offset);
     }
+    out += piece * to;
   }
-  return target;
 }
 
 }  // namespace heddle

@@ -9,7 +9,6 @@
 
 #include "convert.h"
 #include "kernels/kernel.h"
-#include "memory.h"
 
 namespace heddle {
 
@@ -57,10 +56,20 @@ class InputFile {
   FileIdentity identity_ = {};
 };
 
-// The tensor, row-major, converted to `dtype`. The range has been checked; that it lies inside the
-// file is checked here.
-AlignedBuffer readTensor(const InputFile& file, const FileRange& range, DType dtype,
-                         const std::atomic<int32_t>& cancelled);
+// Throws where the range, which has been checked, does not lie inside the file.
+void checkInside(const InputFile& file, const FileRange& range);
+
+// Memory for what is on its way from a file, for one thread.
+struct Staging {
+  char* data;
+  int64_t bytes;  // at least those of an element
+};
+
+// `count` elements of the tensor from `first` on, row-major, converted to `dtype`. Both it and the
+// range in the file have been checked.
+void readElements(const InputFile& file, const FileRange& range, int64_t first, int64_t count,
+                  DType dtype, void* target, Staging staging,
+                  const std::atomic<int32_t>& cancelled);
 
 // The call that reads, for tests to replace: like pread, −1 and errno on failure.
 using ReadCall = int64_t (*)(int descriptor, void* target, uint64_t bytes, int64_t offset);

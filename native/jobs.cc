@@ -70,8 +70,7 @@ class LoadJob : public Job {
       : range_(std::move(range)), dtype_(dtype), form_(form), done_(std::move(done)) {}
 
   void execute(const Workbench& bench) override {
-    state_ = std::make_shared<State>(
-        loadWeights(range_, dtype_, form_, bench.kernels.packing, bench.workers, bench.cancelled));
+    state_ = std::make_shared<State>(loadWeights(range_, dtype_, form_, bench));
   }
 
   void finish(const Error* error) noexcept override {

@@ -53,12 +53,35 @@ AlignedBuffer AlignedBuffer::zeroed(int64_t bytes) {
   return buffer;
 }
 
+AlignedBuffer AlignedBuffer::part(std::shared_ptr<const AlignedBuffer> whole, int64_t offset,
+                                  int64_t bytes) {
+  AlignedBuffer buffer;
+  buffer.data_ = static_cast<char*>(whole->data()) + offset;
+  buffer.bytes_ = bytes;
+  buffer.whole_ = std::move(whole);
+  return buffer;
+}
+
 AlignedBuffer::~AlignedBuffer() {
+  if (whole_) return;
   if (cleared_) {
     free(cleared_);
   } else {
     ::operator delete(data_, alignmentOf(bytes_));
   }
+}
+
+AlignedBuffer Slab::take(int64_t bytes) {
+  if (bytes < 0 || bytes > kBlockBytes / 4) return AlignedBuffer(bytes);
+  std::shared_ptr<const AlignedBuffer> block = block_.lock();
+  if (!block || used_ + alignUp(bytes) > kBlockBytes) {
+    block = std::make_shared<const AlignedBuffer>(kBlockBytes);
+    block_ = block;
+    used_ = 0;
+  }
+  const int64_t offset = used_;
+  used_ += alignUp(bytes);
+  return AlignedBuffer::part(std::move(block), offset, bytes);
 }
 
 AlignedBuffer BlockPool::take(int64_t bytes) {

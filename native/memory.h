@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,9 @@ class AlignedBuffer {
   explicit AlignedBuffer(int64_t bytes);
   // Zeros; of a large buffer the system gives memory only where it is touched.
   static AlignedBuffer zeroed(int64_t bytes);
+  // `bytes` of a larger buffer, which lives as long as its last part.
+  static AlignedBuffer part(std::shared_ptr<const AlignedBuffer> whole, int64_t offset,
+                            int64_t bytes);
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept { swap(other); }
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
@@ -30,12 +34,30 @@ class AlignedBuffer {
   void swap(AlignedBuffer& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(cleared_, other.cleared_);
+    whole_.swap(other.whole_);
     std::swap(bytes_, other.bytes_);
   }
 
   void* data_ = nullptr;
   void* cleared_ = nullptr;  // what calloc gave, where the buffer is inside of that
+  std::shared_ptr<const AlignedBuffer> whole_;  // what the buffer is a part of; mostly nothing
   int64_t bytes_ = 0;
+};
+
+// Memory for the many matrices of a model, each too small for a huge page of its own, side by side
+// in large blocks: on pages of 4 KiB it takes longer to get the memory than to fill it, and
+// products wait for the translation of addresses. A block is given back with the last buffer in it,
+// so the buffers should come and go together. Used by the engine thread only; buffers may go
+// anywhere.
+class Slab {
+ public:
+  AlignedBuffer take(int64_t bytes);
+
+ private:
+  static constexpr int64_t kBlockBytes = int64_t{32} << 20;
+
+  std::weak_ptr<const AlignedBuffer> block_;  // the one that is being filled
+  int64_t used_ = 0;
 };
 
 // Blocks that go from run to run. Used by the engine thread only.

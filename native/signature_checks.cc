@@ -168,10 +168,8 @@ enum { kOutput = 11, kStatistics };
 }  // namespace
 
 void checkLinear(const NodeView& view) {
-  const DType dtype = view.inputs[1].dtype;
-  if (dtype == DType::kInt8 || dtype == DType::kInt4) {
-    fail(view, "weight", "floats", dtype == DType::kInt8 ? "int8" : "int4");
-  }
+  if (view.inputs[1].dtype == DType::kInt8) fail(view, "weight", "floats", "int8");
+  if (view.inputs[1].dtype == DType::kInt4) fail(view, "weight", "floats", "int4");
 }
 
 void checkLinearInt8(const NodeView& view) {
@@ -180,6 +178,10 @@ void checkLinearInt8(const NodeView& view) {
 
 void checkLinearInt4(const NodeView& view) {
   if (view.inputs[1].dtype != DType::kInt4) fail(view, "weight", "int4", "another dtype");
+}
+
+void checkEmbeddingPacked(const NodeView& view) {
+  if (view.inputs[0].dtype == DType::kInt4) fail(view, "table", "floats or int8", "int4");
 }
 
 void checkMatmul(const NodeView& view) {

@@ -8,6 +8,7 @@ namespace heddle {
 void checkLinear(const NodeView& view);
 void checkLinearInt8(const NodeView& view);
 void checkLinearInt4(const NodeView& view);
+void checkEmbeddingPacked(const NodeView& view);
 void checkMatmul(const NodeView& view);
 void checkAttention(const NodeView& view);
 void checkAttentionWeights(const NodeView& view);

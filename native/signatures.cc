@@ -72,6 +72,8 @@ const Line kLines[] = {
   {"multiply", "a f32[*], b f32[?] -> f32[*]", {}, {}, true, checkBroadcast},
   {"scale", "x f32[*] -> f32[*]", {}, {"scale", "shift"}, true},
   {"embedding", "table any[V,C], ids index<V>[R], residual? f32[R,C] -> f32[R,C]", {}, {"scale"}},
+  {"embeddingPacked", "table packed[V,C], ids index<V>[R], residual? f32[R,C] -> f32[R,C]",
+   {}, {"scale"}, false, checkEmbeddingPacked},
   {"argmax", "x f32[R,C] -> f32[R,O]", {}, {}, false, checkArgmax},
   {"softmax", "x f32[R,C] -> f32[R,C]", {}, {"t"}},
   {"pool", "x f32[R,C], segments offsets<R>[S+1] -> f32[S,C]", {{"mode", 0, 5}}, {}},

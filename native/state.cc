@@ -41,19 +41,25 @@ void Storage::setPlain(AlignedBuffer plain) {
   count(plain_.bytes());
 }
 
-void Storage::packFrom(const void* source, bool transposed, const Packing& packing,
-                       Workers workers) {
-  PackedMatrix matrix = {nullptr, dtype, dims[0], dims[1], packing.panel};
-  AlignedBuffer data(packing.bytes(dtype, matrix.n, matrix.k));
-  matrix.data = data.data();
+int64_t Storage::packedBytes(const Packing& packing) const {
+  return packing.bytes(dtype, dims[0], dims[1]);
+}
+
+void Storage::setPacked(AlignedBuffer packed, const Packing& packing) {
+  stateCounters().packs += 1;
+  std::lock_guard<std::mutex> lock(mutex_);
+  packedData_ = std::move(packed);
+  packed_ = {packedData_.data(), dtype, dims[0], dims[1], packing.panel};
+  count(packedData_.bytes());
+}
+
+void Storage::packFrom(const void* source, bool transposed, AlignedBuffer target,
+                       const Packing& packing, Workers workers) {
+  PackedMatrix matrix = {target.data(), dtype, dims[0], dims[1], packing.panel};
   workers.team.run(workers.threads, [&](int thread, int threads) {
     packing.pack(&matrix, source, transposed, thread, threads);
   });
-  stateCounters().packs += 1;
-  std::lock_guard<std::mutex> lock(mutex_);
-  packedData_ = std::move(data);
-  packed_ = matrix;
-  count(packedData_.bytes());
+  setPacked(std::move(target), packing);
 }
 
 void Storage::needPlain(const Packing& packing) {
@@ -64,7 +70,8 @@ void Storage::needPlain(const Packing& packing) {
 }
 
 void Storage::needPacked(const Packing& packing, Workers workers) {
-  if (!packedData_.data()) packFrom(plain_.data(), false, packing, workers);
+  if (packedData_.data()) return;
+  packFrom(plain_.data(), false, AlignedBuffer(packedBytes(packing)), packing, workers);
 }
 
 void Storage::dropPacked() {

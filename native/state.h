@@ -53,10 +53,13 @@ class Storage {
   int64_t plainBytes() const;
   int64_t bytes() const { return plain_.bytes() + packedData_.bytes(); }
 
-  // Before the storage is known to others: takes the contents, row-major; or packs them from
-  // `source`, which is [n,k] or (transposed) [k,n].
+  // Before the storage is known to others: takes the contents, row-major or packed; or packs them
+  // from `source`, which is [n,k] or (transposed) [k,n], into memory of packedBytes().
   void setPlain(AlignedBuffer plain);
-  void packFrom(const void* source, bool transposed, const Packing& packing, Workers workers);
+  void setPacked(AlignedBuffer packed, const Packing& packing);
+  void packFrom(const void* source, bool transposed, AlignedBuffer target, const Packing& packing,
+                Workers workers);
+  int64_t packedBytes(const Packing& packing) const;
 
   // Makes sure that a form is there. Engine thread only.
   void needPlain(const Packing& packing);

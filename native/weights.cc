@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "quantize.h"
+#include "weight_reader.h"
 
 namespace heddle {
 namespace {
@@ -61,32 +62,46 @@ void checkForm(const FileRange& range, DType dtype, Form form) {
 }
 
 std::shared_ptr<Storage> loadWeights(const FileRange& range, DType dtype, Form form,
-                                     const Packing& packing, Workers workers,
-                                     const std::atomic<int32_t>& cancelled) {
+                                     const Workbench& bench) {
   const InputFile file(range.path);
   const Key key = keyOf(file.identity(), range, dtype, form);
   if (std::shared_ptr<Storage> found = table().find(key)) return found;
+  checkInside(file, range);
 
   int64_t dims[kMaxRank] = {};
   for (int i = 0; i < range.rank; ++i) dims[i] = range.dims[i];
-  if (form == Form::kPackedTransposed) std::swap(dims[0], dims[1]);
+  const bool transposed = form == Form::kPackedTransposed;
+  if (transposed) std::swap(dims[0], dims[1]);
   auto storage = std::make_shared<Storage>(dtype, range.rank, dims, true);
-  const bool quantized = isQuantized(dtype);
-  bool transposed = form == Form::kPackedTransposed;
-  AlignedBuffer contents = readTensor(file, range, quantized ? DType::kFloat32 : dtype, cancelled);
-  if (quantized) {
-    AlignedBuffer table(storage->plainBytes());
-    workers.team.run(workers.threads, [&](int thread, int threads) {
-      quantizeWeights(dtype, static_cast<const float*>(contents.data()), dims[0], dims[1],
-                      transposed, table.data(), thread, threads);
+  const Packing& packing = bench.kernels.packing;
+  const WeightReader reader(file, range, bench);
+  const bool plain = form == Form::kPlain;
+  AlignedBuffer target =
+      bench.slab.take(plain ? storage->plainBytes() : storage->packedBytes(packing));
+  if (isQuantized(dtype)) {
+    // Scales belong to rows of the result, which transposed are columns of the file.
+    AlignedBuffer floats(storage->elements() * dtypeBytes(DType::kFloat32));
+    reader.readPlain(DType::kFloat32, floats.data());
+    AlignedBuffer table = plain ? std::move(target) : AlignedBuffer(storage->plainBytes());
+    bench.workers.team.run(bench.workers.threads, [&](int thread, int threads) {
+      quantizeWeights(dtype, static_cast<const float*>(floats.data()), dims[0], dims[1], transposed,
+                      table.data(), thread, threads);
     });
-    contents = std::move(table);
-    transposed = false;
-  }
-  if (form == Form::kPlain) {
-    storage->setPlain(std::move(contents));
+    if (plain) {
+      storage->setPlain(std::move(table));
+    } else {
+      storage->packFrom(table.data(), false, std::move(target), packing, bench.workers);
+    }
+  } else if (plain) {
+    reader.readPlain(dtype, target.data());
+    storage->setPlain(std::move(target));
+  } else if (transposed) {
+    AlignedBuffer contents(storage->plainBytes());
+    reader.readPlain(dtype, contents.data());
+    storage->packFrom(contents.data(), true, std::move(target), packing, bench.workers);
   } else {
-    storage->packFrom(contents.data(), transposed, packing, workers);
+    reader.readPacked(dtype, target.data());
+    storage->setPacked(std::move(target), packing);
   }
   table().insert(key, storage);
   return storage;

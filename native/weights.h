@@ -2,9 +2,9 @@
 // the same file, in the same dtype and form, gets the same memory, in every worker thread.
 #pragma once
 
-#include <atomic>
 #include <memory>
 
+#include "engine.h"
 #include "file_range.h"
 #include "state.h"
 
@@ -13,8 +13,7 @@ namespace heddle {
 // Reads, converts and packs, or finds what is there already. `range` has passed checkFileRange. To
 // be called on the engine thread, so that no range is read twice at once.
 std::shared_ptr<Storage> loadWeights(const FileRange& range, DType dtype, Form form,
-                                     const Packing& packing, Workers workers,
-                                     const std::atomic<int32_t>& cancelled);
+                                     const Workbench& bench);
 
 // Throws where a tensor of these dims and dtype cannot take the form.
 void checkForm(const FileRange& range, DType dtype, Form form);

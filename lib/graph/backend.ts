@@ -34,6 +34,8 @@ export interface Backend {
   load(state: State, form: NativeForm): Promise<void>;
   /** The present contents of a state, in its own dtype. */
   read(state: State): Promise<Float32Array | Int32Array | Uint16Array>;
+  /** Does ahead what `compile` does of this program for every capacity alike. */
+  prepare?(program: Program, states: readonly State[]): void;
   /** @param states by the program's state numbers; those that are not loaded yet are. */
   compile(
     program: Program,

@@ -13,6 +13,7 @@ import type { State } from './state.js';
 export class NativeBackend implements Backend {
   readonly name = 'native';
   private readonly kernels: readonly string[];
+  private readonly fusedPrograms = new WeakMap<Program, Program>();
   /** Given a function, the backend times every node of every run, and calls it after each. Slows runs by a barrier a node. */
   onProfile: ((run: RunProfile) => void) | undefined;
 
@@ -70,6 +71,19 @@ export class NativeBackend implements Backend {
     return typedNow(() => (state.copyOn(this) as NativeState).read());
   }
 
+  prepare(program: Program, states: readonly State[]): void {
+    this.fused(program, states);
+  }
+
+  private fused(program: Program, states: readonly State[]): Program {
+    let fused = this.fusedPrograms.get(program);
+    if (!fused) {
+      fused = withPackedTables(fuse(program), states);
+      this.fusedPrograms.set(program, fused);
+    }
+    return fused;
+  }
+
   async compile(
     program: Program,
     capacities: readonly number[],
@@ -77,7 +91,7 @@ export class NativeBackend implements Backend {
   ): Promise<BackendPlan> {
     // Each of these takes milliseconds for a large model: what else waits for the event loop comes in between.
     await setImmediate();
-    const fused = fuse(program);
+    const fused = this.fused(program, states);
     await setImmediate();
     const arena = placeValues(fused, capacities);
     await setImmediate();
@@ -123,21 +137,33 @@ export class NativeBackend implements Backend {
   }
 }
 
-/** Numbers of the states that are only read as weights of `linear`, and so are kept packed. */
+/** Lets `embedding` read rows of the packed form of tied tables, which then need no other; but not of those that the run writes. */
+function withPackedTables(program: Program, states: readonly State[]): Program {
+  const stateOf = (value: number | undefined): number => {
+    const source = program.values[value ?? -1]?.source;
+    return source?.kind === 'state' ? source.state : -1;
+  };
+  const written = new Set(program.nodes.map(({ result }) => stateOf(result)));
+  const nodes = program.nodes.map((node) => {
+    const table = node.op === 'embedding' ? stateOf(node.operands[0]) : -1;
+    if (!states[table]?.isTied || written.has(table)) return node;
+    return { ...node, attributes: { ...node.attributes, packed: true } };
+  });
+  return { ...program, nodes };
+}
+
+/** Numbers of the states that are only read packed, and so are kept that way. */
 function packedStates(program: Program): Set<number> {
   const packed = new Set<number>();
-  for (const node of program.nodes) {
-    const weight = program.values[node.operands[1] ?? -1];
-    if (node.op === 'linear' && weight?.source.kind === 'state') packed.add(weight.source.state);
-  }
-  for (const node of program.nodes) {
-    node.operands.forEach((operand, i) => {
+  const plain = new Set<number>();
+  for (const { op, attributes, operands } of program.nodes) {
+    const readPacked = op === 'linear' ? 1 : op === 'embedding' && attributes.packed ? 0 : -1;
+    operands.forEach((operand, i) => {
       const source = program.values[operand]?.source;
-      if (source?.kind === 'state' && !(node.op === 'linear' && i === 1))
-        packed.delete(source.state);
+      if (source?.kind === 'state') (i === readPacked ? packed : plain).add(source.state);
     });
   }
-  return packed;
+  return new Set([...packed].filter((state) => !plain.has(state)));
 }
 
 /** Gives errors of the addon, which carry a code, the library's own class. */

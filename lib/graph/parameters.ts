@@ -81,6 +81,9 @@ export interface StoredParameter {
   readonly stored?: StoredAs | undefined;
 }
 
+/** Bytes of parameters that are asked for before the first of them has come: the engine need not wait while this thread does something else. */
+const bytesAhead = 256 * 2 ** 20;
+
 /** The parameters of one model, by name: each is made once, however many layers use it. */
 export class Parameters {
   private readonly states = new Map<string, Entry>();
@@ -172,17 +175,38 @@ export class Parameters {
     return sum;
   }
 
-  /** Reads all of them into the backend's memory, one after the other: at most one is held twice. */
+  /** Reads all of them into the backend's memory. Where it ends early, nothing is being read any more. */
   async load(backend: Backend, { signal, onProgress }: LoadOptions = {}): Promise<void> {
     const sizeOf = ({ dtype, shape }: State): number => tensorBytes(dtype, shape);
     let total = 0;
     for (const state of this) total += sizeOf(state);
     let loaded = 0;
-    for (const { state, role } of this.states.values()) {
-      signal?.throwIfAborted();
-      await backend.load(state, role === 'linear' ? 'packed' : 'plain');
-      loaded += sizeOf(state);
+    const begun: { bytes: number; done: Promise<void> }[] = [];
+    let begunBytes = 0;
+    const finishOldest = async (): Promise<void> => {
+      const oldest = begun.shift();
+      if (!oldest) return;
+      await oldest.done;
+      begunBytes -= oldest.bytes;
+      loaded += oldest.bytes;
       onProgress?.({ loaded, total });
+      signal?.throwIfAborted();
+    };
+    try {
+      for (const { state, role } of this.states.values()) {
+        signal?.throwIfAborted();
+        const bytes = sizeOf(state);
+        // What is joined of several tensors is held twice meanwhile, and so is alone.
+        const room = state.source.kind === 'files' ? 0 : Math.max(0, bytesAhead - bytes);
+        while (begun.length > 0 && begunBytes > room) await finishOldest();
+        const done = backend.load(state, role === 'linear' || state.isTied ? 'packed' : 'plain');
+        done.catch(() => undefined); // its turn to be awaited may come after it has failed
+        begun.push({ bytes, done });
+        begunBytes += bytes;
+      }
+      while (begun.length > 0) await finishOldest();
+    } finally {
+      await Promise.allSettled(begun.map(({ done }) => done));
     }
   }
 

@@ -39,13 +39,7 @@ export class PlanCache {
     build: () => Readonly<Record<string, Tensor>>,
     sizes: ReadonlyMap<SymbolicDim, number>,
   ): Promise<CompiledGraph> {
-    let graph = this.graphs.get(key);
-    if (!graph) {
-      const outputs = build();
-      graph = { traced: trace(outputs), outputs };
-      this.graphs.set(key, graph);
-    }
-    const { traced, outputs } = graph;
+    const { traced, outputs } = this.graph(key, build);
     const capacities = new Map(
       traced.symbols.map((symbol) => [symbol, capacityFor(sizes.get(symbol) ?? 0)]),
     );
@@ -60,6 +54,22 @@ export class PlanCache {
       this.drop(oldest);
     }
     return plan;
+  }
+
+  /** Does what a graph's first use needs, and what needs neither sizes nor weights. */
+  prepare(key: string, build: () => Readonly<Record<string, Tensor>>): void {
+    const { program, states } = this.graph(key, build).traced;
+    this.backend.prepare?.(program, states);
+  }
+
+  private graph(key: string, build: () => Readonly<Record<string, Tensor>>): Graph {
+    let graph = this.graphs.get(key);
+    if (!graph) {
+      const outputs = build();
+      graph = { traced: trace(outputs), outputs };
+      this.graphs.set(key, graph);
+    }
+    return graph;
   }
 
   dispose(): void {

@@ -28,6 +28,8 @@ export class State {
   readonly id = State.count++;
   private readonly copies = new Map<object, BackendState>();
   private disposed = false;
+  /** Rows of it are read, and it is multiplied as well: a backend may keep it packed for that alone, and read rows of what is packed. */
+  isTied = false;
 
   /** @param shape dimensions, row-major; for a file, those of the file. @param dtype as it is stored in memory. */
   constructor(

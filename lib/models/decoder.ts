@@ -200,6 +200,7 @@ export function languageModelHead(
   options: LogitOptions = {},
 ): LanguageModelHead {
   const weight = tied ? { weight: words.weight } : {};
+  if (tied && words.weight.source.kind === 'state') words.weight.source.state.isTied = true;
   const output = new Linear(hiddenSize, vocabSize, { bias: false, scope, ...weight });
   return new LanguageModelHead(output, options);
 }

@@ -77,6 +77,11 @@ export class PagedEngine implements DecoderEngine {
     return { total: this.pool.pages, inUse: this.pool.inUse };
   }
 
+  /** Does ahead, while weights are read, what the first step would wait for. @param drawn whether texts are usually drawn, not greedy. */
+  prepare(drawn: boolean): void {
+    this.graph.prepare(this.plans, drawn ? 'logits' : 'best');
+  }
+
   begin(ids: readonly number[] = [], expected = 0): CachedSequence {
     this.checkIds(ids, 0);
     const sequence = new CachedSequence(this.pool, ids, expected);

@@ -98,6 +98,11 @@ export class StepGraph {
     );
   }
 
+  /** Makes ahead what a first step needs that takes neither sizes nor weights. @param result what that step will be asked for. */
+  prepare(plans: PlanCache, result: 'logits' | 'best'): void {
+    plans.prepare(result, () => ({ [result]: this.next(result, false) }));
+  }
+
   /**
    * Hands runs to the engine in the order of these calls, also where a plan is still to be made: pages that one run has done
    * with may be another's in the next.

@@ -34,7 +34,8 @@ const gradientRule = registerOp<{ scale: number; entries: number }>({
   }),
 });
 
-const rule = registerOp<{ scale: number }>({
+/** @param packed the table is a state that is kept packed for `linear`; only fusion says so. */
+const rule = registerOp<{ scale: number; packed?: boolean }>({
   name: 'embedding',
   operands: ['table', 'ids', 'residual?'],
   infer([table, ids, residual], { scale }) {
@@ -54,7 +55,11 @@ const rule = registerOp<{ scale: number }>({
       }
     });
   },
-  lower: ({ scale }) => ({ kernel: 'embedding', ints: [], floats: [scale] }),
+  lower: ({ scale, packed }) => ({
+    kernel: packed ? 'embeddingPacked' : 'embedding',
+    ints: [],
+    floats: [scale],
+  }),
   cost: ([, ids, residual], _, output) => ({
     flops: 0,
     bytes: 2 * bytesOf(output) + bytesOf(ids) + bytesOf(residual),

@@ -34,6 +34,7 @@ export class DecoderModel extends EncoderModel {
     super(parts);
     this.chatTemplates = chatTemplates;
     this.engine = new PagedEngine(parts.encoder, parts.backend, cache);
+    this.engine.prepare(generation.fields.do_sample === true);
     this.steps = new StepScheduler(this.engine);
     const { vocabSize, maxPositions: contextLength } = this.engine;
     let defaults: GenerationDefaults | undefined;

@@ -97,14 +97,16 @@ export async function loadEncoder(
   weights.checkComplete();
   for (const adapter of adapters) adapter.checkComplete(weights.unused);
   const backend = defaultBackend();
+  const stop = new AbortController();
+  // The engine reads the weights meanwhile.
+  const weightsRead = parameters.load(backend, {
+    signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
+    onProgress: reporting('load', onProgress),
+  });
+  weightsRead.catch(() => undefined); // awaited below, maybe after it has failed
   try {
     const tokenizer = await openTokenizer(folder);
     checkTokenizer(tokenizer, encoder.limits.vocabSize);
-    await parameters.load(backend, {
-      signal,
-      onProgress: reporting('load', onProgress),
-    });
-    await checkUnchanged(checkpoint);
     const longest = encoder.maxLength;
     const ownLimit = tokenizer?.tokenizer.settings.modelMaxLength;
     const embedding: EmbeddingDefaults = {
@@ -128,19 +130,22 @@ export async function loadEncoder(
       activation: description.activation,
       unusedTensors: weights.unused,
     };
-    if (encoder instanceof Decoder) {
-      const generation = await readGeneration(folder, config);
-      const chatTemplates = tokenizer && (await readTemplates(folder, tokenizer.tokenizer));
-      return new DecoderModel({
-        ...parts,
-        encoder,
-        cache: options.cache,
-        generation,
-        chatTemplates,
-      });
-    }
-    return new EncoderModel(parts);
+    const model =
+      encoder instanceof Decoder
+        ? new DecoderModel({
+            ...parts,
+            encoder,
+            cache: options.cache,
+            generation: await readGeneration(folder, config),
+            chatTemplates: tokenizer && (await readTemplates(folder, tokenizer.tokenizer)),
+          })
+        : new EncoderModel(parts);
+    await weightsRead;
+    await checkUnchanged(checkpoint);
+    return model;
   } catch (error) {
+    stop.abort(error);
+    await weightsRead.catch(() => undefined);
     parameters.dispose();
     throw error;
   }

@@ -52,15 +52,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const DType dtype = static_cast<DType>(input.to % 4);
   const Form form = static_cast<Form>(input.form % 3);
   static Team* team = new Team;
+  static BlockPool* pool = new BlockPool;
+  static Slab* slab = new Slab;
   const std::atomic<int32_t> cancelled{0};
-  const Packing& packing = scalar::table().packing;
+  const KernelTable& kernels = scalar::table();
   try {
     checkFileRange(range);
     checkForm(range, dtype, form);
-    const State state(loadWeights(range, dtype, form, packing, {*team, 1}, cancelled));
+    const State state(
+        loadWeights(range, dtype, form, {kernels, {*team, 1}, *pool, *slab, cancelled}));
     if (range.offset + range.bytes > kFileBytes) abort();
     std::vector<char> contents(static_cast<size_t>(state.storage().plainBytes()));
-    state.read(contents.data(), packing);
+    state.read(contents.data(), kernels.packing);
   } catch (const Error&) {
   }
   return 0;

@@ -1,5 +1,6 @@
 #include "kernels/embedding.h"
 
+#include "kernels/packing.h"
 #include "kernels/quantized.h"
 #include "kernels/rows.h"
 
@@ -51,6 +52,51 @@ static void embedding(const Call& call, int, int, Scratch) {
       return gather<DType::kInt8>(call);
     default:
       return gather<DType::kFloat32>(call);
+  }
+}
+
+// Elements of a row that are brought side by side before they are widened.
+constexpr int64_t kGathered = 64;
+
+// A row of the table is a column of a panel there.
+template <DType kType, class Element>
+static void gatherPacked(const Call& call) {
+  const PackedMatrix& table = *static_cast<const PackedMatrix*>(call.inputs[0].data);
+  const int32_t* ids = static_cast<const int32_t*>(call.inputs[1].data);
+  const float* residual = static_cast<const float*>(call.inputs[2].data);
+  float* out = static_cast<float*>(call.outputs[0].data);
+  const float scale = static_cast<float>(call.floats[0]);
+  const int64_t columns = table.k, depth = groupDepth(kType);
+  const int64_t panelSize = panelElements(kType, columns);
+  forEachRow(call, call.outputs[0].dims[0], columns, [&](int64_t r) {
+    const Element* panel = static_cast<const Element*>(table.data) + ids[r] / kPanel * panelSize;
+    const float rowScale = kType == DType::kInt8 ? partsOfInt8(table).scales[ids[r]] : 1.0f;
+    const F32 factor = broadcast(rowScale * scale);
+    for (int64_t first = 0; first < columns; first += kGathered) {
+      const int64_t count = smaller(kGathered, columns - first);
+      const int64_t target = r * columns + first;
+      Element gathered[kGathered];
+      for (int64_t i = 0; i < count; i++) {
+        gathered[i] = panel[placeInPanel(depth, first + i, ids[r] % kPanel)];
+      }
+      forEachVector(count, [&](int64_t i, int n) {
+        const F32 base = residual ? loadUpTo(residual + target + i, n) : zero();
+        storeUpTo(out + target + i, fma(loadAs<kType>(gathered, i, n), factor, base), n);
+      });
+    }
+  });
+}
+
+static void embeddingPacked(const Call& call, int, int, Scratch) {
+  switch (static_cast<const PackedMatrix*>(call.inputs[0].data)->dtype) {
+    case DType::kFloat16:
+      return gatherPacked<DType::kFloat16, uint16_t>(call);
+    case DType::kBFloat16:
+      return gatherPacked<DType::kBFloat16, uint16_t>(call);
+    case DType::kInt8:
+      return gatherPacked<DType::kInt8, int8_t>(call);
+    default:
+      return gatherPacked<DType::kFloat32, float>(call);
   }
 }
 

@@ -9,6 +9,10 @@ namespace heddle::HEDDLE_ISA {
 
 static void embedding(const Call& call, int thread, int threads, Scratch scratch);
 
+// The same of a table that is packed for `linear`, and then need not be held plain as well; f32,
+// f16, bf16 or int8.
+static void embeddingPacked(const Call& call, int thread, int threads, Scratch scratch);
+
 // out[v] = scale·Σ gradient[r] over the rows with ids[r] = v, in their order: f32[V,C].
 // Accumulator: float32. Each entry is summed by one thread, so the bits do not depend on how many
 // there are.

@@ -66,6 +66,44 @@ static void packPanel(float* panel, const float* source, int64_t n, int64_t k, i
   transposeTo(source + first * k, k, panel, kPanel, columns, static_cast<int>(k));
 }
 
+// target[i][j] = source[j][i] for 4 × 4 of 16 bits, in general registers: an instruction or two an
+// element on every instruction set.
+HEDDLE_INLINE void transposeHalves4x4(const uint16_t* source, int64_t sourceStride,
+                                      uint16_t* target, int64_t targetStride) {
+  uint64_t rows[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) __builtin_memcpy(&rows[j], source + j * sourceStride, 8);
+  const uint64_t even = 0x0000ffff0000ffff, low = 0x00000000ffffffff;
+  const uint64_t even01 = (rows[0] & even) | (rows[1] & even) << 16;
+  const uint64_t odd01 = (rows[0] >> 16 & even) | (rows[1] & ~even);
+  const uint64_t even23 = (rows[2] & even) | (rows[3] & even) << 16;
+  const uint64_t odd23 = (rows[2] >> 16 & even) | (rows[3] & ~even);
+  const uint64_t columns[4] = {(even01 & low) | even23 << 32, (odd01 & low) | odd23 << 32,
+                               even01 >> 32 | (even23 & ~low), odd01 >> 32 | (odd23 & ~low)};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) __builtin_memcpy(target + i * targetStride, &columns[i], 8);
+}
+
+static void packPanel(uint16_t* panel, const uint16_t* source, int64_t n, int64_t k, int64_t first,
+                      int columns, bool transposed, int64_t depth) {
+  const int64_t columnStride = transposed ? 1 : k;
+  const int64_t depthStride = transposed ? n : 1;
+  source += first * columnStride;
+  int64_t done = 0;
+  if (!transposed && depth == 1 && columns == kPanel) {
+    for (; done + 4 <= k; done += 4) {
+      for (int j = 0; j < kPanel; j += 4) {
+        transposeHalves4x4(source + j * k + done, k, panel + done * kPanel + j, kPanel);
+      }
+    }
+  }
+  for (int j = 0; j < columns; j++) {
+    for (int64_t i = done; i < k; i++) {
+      panel[placeInPanel(depth, i, j)] = source[j * columnStride + i * depthStride];
+    }
+  }
+}
+
 template <class Element>
 static void packPanel(Element* panel, const Element* source, int64_t n, int64_t k, int64_t first,
                       int columns, bool transposed, int64_t depth) {

@@ -86,6 +86,38 @@ TEST_P(EmbeddingTest, MatchesItsDefinition) {
   }
 }
 
+// Packing does not round: a packed table gives the very bits of the plain one.
+TEST_P(EmbeddingTest, OfAPackedTableHasTheSameBits) {
+  const std::vector<int32_t> ids = {70, 0, 12, 12, 129, 64};
+  const int64_t rows = static_cast<int64_t>(ids.size()), entries = 130;
+  for (DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kInt8}) {
+    for (int64_t columns : {1, 3, 16, 63, 64, 65, 384, 1001}) {
+      const Table plain = makeTable(dtype, entries, columns);
+      const Packing& packing = table().packing;
+      const Guarded memory(static_cast<size_t>(packing.bytes(dtype, entries, columns)));
+      PackedMatrix matrix = {memory.data(), dtype, entries, columns, packing.panel};
+      packing.pack(&matrix, plain.operand.tensor().data, false, 0, 1);
+      const Operand packed(DType::kInt32, {sizeof(PackedMatrix) / 4});
+      std::memcpy(packed.tensor().data, &matrix, sizeof(matrix));
+      for (bool withResidual : {false, true}) {
+        const Operand residual =
+            withResidual ? Operand::f32({rows, columns}, normal(rows * columns, 7)) : Operand();
+        const auto gather = [&](const char* kernel, const Operand& embeddings) {
+          const Invocation invocation = {kernel,
+                                         {embeddings, Operand::i32({rows}, ids), residual},
+                                         {Operand::output({rows, columns})},
+                                         {},
+                                         {2.5}};
+          return run(table(), invocation, 3);
+        };
+        expectSameBits(gather("embeddingPacked", packed), gather("embedding", plain.operand),
+                       "dtype " + std::to_string(static_cast<int>(dtype)) + ", columns " +
+                           std::to_string(columns));
+      }
+    }
+  }
+}
+
 TEST_P(EmbeddingTest, ManyRowsAndNone) {
   const Table embeddings = makeTable(DType::kFloat32, 50, 33);
   for (int64_t rows : {0, 1000}) {

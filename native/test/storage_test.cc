@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 #include "error.h"
 #include "state.h"
@@ -30,7 +32,7 @@ class Weights : public ::testing::Test {
     const FileRange range = {path_, 0, 60, FileDType::kF32, 2, {rows, columns}};
     checkFileRange(range);
     checkForm(range, dtype, form);
-    return loadWeights(range, dtype, form, packing(), {team_, 2}, cancelled_);
+    return loadWeights(range, dtype, form, {scalar::table(), {team_, 2}, pool_, slab_, cancelled_});
   }
 
   static std::vector<float> read(const State& state) {
@@ -43,6 +45,8 @@ class Weights : public ::testing::Test {
   const std::vector<float> rows_{values_, values_ + 15};
   char path_[256];
   Team team_;
+  BlockPool pool_;
+  Slab slab_;
   std::atomic<int32_t> cancelled_{0};
 };
 
@@ -117,6 +121,28 @@ TEST_F(Weights, WritingCopiesWhatIsShared) {
   }
 }
 
+TEST(Slab, PartsLieSideBySideAndKeepTheirBlock) {
+  Slab slab;
+  AlignedBuffer kept = slab.take(1);
+  char* first = static_cast<char*>(kept.data());
+  *first = 7;
+  {
+    const AlignedBuffer second = slab.take(100), large = slab.take(int64_t{9} << 20);
+    EXPECT_EQ(second.data(), first + kAlignment);
+    EXPECT_EQ(second.bytes(), 100);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(large.data()) % kAlignment, 0u);
+  }
+  // The block is full before these end, and another one begins.
+  std::vector<AlignedBuffer> more;
+  for (int i = 0; i < 9; ++i) {
+    more.push_back(slab.take(int64_t{7} << 20));
+    memset(more.back().data(), i, static_cast<size_t>(more.back().bytes()));
+  }
+  EXPECT_EQ(*first, 7);
+  for (int i = 0; i < 9; ++i)
+    EXPECT_EQ(static_cast<char*>(more[static_cast<size_t>(i)].data())[7 << 19], i);
+}
+
 TEST_F(Weights, OnlyMatricesOfFloatsCanBePacked) {
   EXPECT_THROW(load(Form::kPacked, DType::kInt32), Error);
   const FileRange vector = {path_, 0, 60, FileDType::kF32, 1, {15}};
@@ -124,6 +150,105 @@ TEST_F(Weights, OnlyMatricesOfFloatsCanBePacked) {
   const FileRange empty = {path_, 0, 0, FileDType::kF32, 2, {0, 5}};
   EXPECT_THROW(checkForm(empty, DType::kFloat32, Form::kPacked), Error);
   EXPECT_NO_THROW(checkForm(empty, DType::kFloat32, Form::kPlain));
+}
+
+// Matrices of many pieces, which the team reads at once.
+class LargeWeights : public ::testing::Test {
+ protected:
+  static constexpr int64_t kRows = 1003, kColumns = 517;
+
+  void SetUp() override {
+    snprintf(path_, sizeof path_, "%sheddle-XXXXXX", ::testing::TempDir().c_str());
+    const int descriptor = mkstemp(path_);
+    ASSERT_GE(descriptor, 0);
+    values_.resize(kRows * kColumns);
+    // Exact in half precision too.
+    for (size_t i = 0; i < values_.size(); ++i) values_[i] = static_cast<float>(i * 7919 % 251);
+    const size_t bytes = values_.size() * sizeof(float);
+    ASSERT_EQ(write(descriptor, values_.data(), bytes), static_cast<ssize_t>(bytes));
+    close(descriptor);
+    original_ = readCall;
+  }
+  void TearDown() override {
+    readCall = original_;
+    unlink(path_);
+  }
+
+  std::shared_ptr<Storage> load(Form form, DType dtype, const KernelTable& kernels) {
+    const FileRange range = {path_, 0, kRows * kColumns * 4, FileDType::kF32, 2, {kRows, kColumns}};
+    checkFileRange(range);
+    return loadWeights(range, dtype, form, {kernels, {team_, 2}, pool_, slab_, cancelled_});
+  }
+
+  char path_[256];
+  std::vector<float> values_;
+  Team team_;
+  BlockPool pool_;
+  Slab slab_;
+  std::atomic<int32_t> cancelled_{0};
+  ReadCall original_ = nullptr;
+};
+
+TEST_F(LargeWeights, EveryDTypeAndFormReadsBack) {
+  const char* why = "";
+  for (const KernelTable* kernels : {&scalar::table(), selectKernels(nullptr, &why)}) {
+    for (DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+      for (Form form : {Form::kPlain, Form::kPacked, Form::kPackedTransposed}) {
+        const State state(load(form, dtype, *kernels));
+        std::vector<char> found(values_.size() * 4);
+        state.read(found.data(), kernels->packing);
+        int64_t wrong = 0;
+        for (int64_t i = 0; i < kRows * kColumns; ++i) {
+          const bool transposed = form == Form::kPackedTransposed;
+          const int64_t at = transposed ? i % kRows * kColumns + i / kRows : i;
+          uint32_t bits = 0;
+          if (dtype == DType::kFloat32) {
+            memcpy(&bits, &found[static_cast<size_t>(i) * 4], 4);
+          } else {
+            memcpy(&bits, &found[static_cast<size_t>(i) * 2], 2);
+          }
+          uint32_t expected = 0;
+          convertElements(FileDType::kF32, &values_[static_cast<size_t>(at)], dtype, &expected, 1);
+          wrong += bits != expected;
+        }
+        EXPECT_EQ(wrong, 0) << kernels->isa << ", dtype " << static_cast<int>(dtype) << ", form "
+                            << static_cast<int>(form);
+      }
+    }
+  }
+}
+
+std::atomic<int> readsLeft{0};
+
+TEST_F(LargeWeights, AReadThatFailsOnAnyThreadFailsTheLoadAndLeavesNothing) {
+  readCall = [](int descriptor, void* target, uint64_t bytes, int64_t offset) -> int64_t {
+    return readsLeft-- > 0 ? pread(descriptor, target, bytes, offset) : 0;
+  };
+  const int64_t before = stateCounters().bytes;
+  for (Form form : {Form::kPlain, Form::kPacked, Form::kPackedTransposed}) {
+    for (int reads : {0, 1, 5, 15}) {
+      readsLeft = reads;
+      try {
+        load(form, DType::kBFloat16, scalar::table());
+        ADD_FAILURE() << "half a tensor has been loaded";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kFile);
+      }
+    }
+  }
+  EXPECT_EQ(stateCounters().bytes, before);
+  readsLeft = 1 << 30;
+  EXPECT_NO_THROW(load(Form::kPacked, DType::kBFloat16, scalar::table()));
+}
+
+TEST_F(LargeWeights, CancellingEndsALoad) {
+  cancelled_ = 1;
+  try {
+    load(Form::kPacked, DType::kFloat32, scalar::table());
+    FAIL() << "it has been loaded";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+  }
 }
 
 }  // namespace
