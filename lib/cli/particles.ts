@@ -11,6 +11,9 @@ import { note, ProgressBar, printJson, printLine, table } from './output.js';
 import { runPlot } from './particles_plot.js';
 import { writePlot } from './plot_svg.js';
 
+/** In one JSON document: more would be a string that no program likes to read. */
+const mostPositions = 5_000_000;
+
 export function registerParticles(cli: CAC): void {
   cli
     .command('particles', 'Tokens as interacting particles on a sphere; see docs/particles.md')
@@ -45,6 +48,13 @@ async function runParticles(given: Record<string, unknown>, signal: AbortSignal)
   const { html, frames, plot, json, positions: wantsPositions } = given;
   const options = await particleOptions(given);
   const { n, d, beta, time, dynamics = 'sa', samples = 101 } = options;
+  if (json && wantsPositions && n * d * samples > mostPositions) {
+    const found = `${n} × ${d} × ${samples}`;
+    throw new HeddleError(
+      'ERR_ARGUMENT',
+      `--positions: expected at most ${mostPositions} numbers, found ${found}`,
+    );
+  }
   const film = html || frames ? new ParticleFilm(n, d, samples) : undefined;
   const positions: number[][][] = [];
   const bar = new ProgressBar('particles');

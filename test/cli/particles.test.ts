@@ -75,6 +75,7 @@ describe('heddle particles', () => {
         /--query: expected random, a number or a JSON file.*ENOENT/,
       ],
       [['--d', '4', '--html', 'x.html'], 2, /d = 2 and d = 3, found d = 4/],
+      [['--samples', '1000000', '--positions', '--json'], 2, /--positions: expected at most/],
       [['--key', join(import.meta.dirname, 'particles.test.ts')], 1, /is not JSON/],
     ];
     for (const [args, code, says] of cases) {
