@@ -110,6 +110,7 @@ const passed = [
   'clipNorm',
   'average',
   'dropout',
+  'dtype',
   'smoothing',
   'temperature',
   'pooling',
