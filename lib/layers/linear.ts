@@ -5,6 +5,7 @@ import { linear } from '../ops/index.js';
 import { Layer } from './layer.js';
 import { LowRankUpdates } from './low_rank.js';
 import type { LayerOptions } from './scope.js';
+import { trainedIn } from './train_mode.js';
 
 /** Which rows of a larger projection a checkpoint stores a layer as, such as the keys in one tensor for q, k and v. */
 export interface ProjectionPart {
@@ -59,8 +60,7 @@ export class Linear extends Layer {
 
   forward(x: Tensor): Tensor {
     const { weight, bias, scope } = this;
-    return inLayer(scope.path, () =>
-      this.updates.addTo(linear(x, weight, bias, { compute: scope.compute }), x),
-    );
+    const compute = weight.dtype === 'float32' ? trainedIn() : scope.compute;
+    return inLayer(scope.path, () => this.updates.addTo(linear(x, weight, bias, { compute }), x));
   }
 }

@@ -2,6 +2,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { add, columns, linear, scale } from '../ops/index.js';
 import type { ProjectionPart } from './linear.js';
 import type { Scope } from './scope.js';
+import { trainedIn } from './train_mode.js';
 
 /** Which layers an adapter changes, and how much: LoRA (Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models"). */
 export interface LowRankAdapter {
@@ -40,7 +41,10 @@ export class LowRankUpdates {
   /** @param y the projection of x, [rows, outputs]. */
   addTo(y: Tensor, x: Tensor): Tensor {
     return this.updates.reduce((sum, { a, b, factor }) => {
-      const change = linear(scale(linear(x, a), factor), b);
+      const compute = trainedIn();
+      const change = linear(scale(linear(x, a, undefined, { compute }), factor), b, undefined, {
+        compute,
+      });
       return add(sum, this.part ? this.cut(change, this.part) : change);
     }, y);
   }

@@ -1,8 +1,8 @@
 import { mismatch } from '../errors.js';
-import { checkFloat, checkOptions } from '../graph/options.js';
+import { checkChoice, checkFloat, checkOptions } from '../graph/options.js';
 import { philox } from '../graph/philox.js';
 import { input, type Tensor } from '../graph/tensor.js';
-import { dropout } from '../ops/index.js';
+import { type Compute, computes, dropout } from '../ops/index.js';
 import { textHash } from './random_source.js';
 
 /** Probabilities, from 0 to below 1, that elements become 0 while a model is trained. */
@@ -41,6 +41,7 @@ export function dropoutRates(given: Dropout, where: string): DropoutRates {
 interface Mode {
   /** In place of the layers' own. */
   readonly rates: DropoutRates | undefined;
+  readonly dtype: Compute;
   readonly sites: Set<number>;
 }
 
@@ -67,19 +68,28 @@ export const dropoutFeeds = (seed: number, step: number, part = 0): Record<strin
  * Records what `body` makes as it is to be trained: with dropout, which is left out everywhere else. Masks are keyed by a seed
  * and the step, which `TrainingStep` feeds, by the layer and how often it was called, and by the element. So a loss belongs
  * into one call as a whole.
- * @param options.dropout in place of the rates of the layers.
+ * @param options.dropout in place of the rates of the layers. @param options.dtype what `Linear` layers multiply, forward and
+ * backward: with `bfloat16`, both factors of every product are rounded to it and sums are float32, as is all else (Kalamkar et al.
+ * 2019, "A Study of BFLOAT16 for Deep Learning Training").
  */
-export function trainMode<T>(body: () => T, options: { dropout?: Dropout | undefined } = {}): T {
-  checkOptions('trainMode', options, ['dropout']);
-  const { dropout: given } = options;
+export function trainMode<T>(
+  body: () => T,
+  options: { dropout?: Dropout | undefined; dtype?: Compute | undefined } = {},
+): T {
+  checkOptions('trainMode', options, ['dropout', 'dtype']);
+  const { dropout: given, dtype = 'float32' } = options;
+  checkChoice('trainMode: dtype', dtype, computes);
   const rates = given === undefined ? undefined : dropoutRates(given, 'trainMode: dropout');
-  modes.push({ rates, sites: new Set() });
+  modes.push({ rates, dtype, sites: new Set() });
   try {
     return body();
   } finally {
     modes.pop();
   }
 }
+
+/** How a `Linear` layer with a float32 weight multiplies, where the model is trained in half precision. */
+export const trainedIn = (): Compute => modes.at(-1)?.dtype ?? 'float32';
 
 /** x as it goes on from a place in a model: itself, but in `trainMode` with dropout. @param own rates of the layer. */
 export function dropped(x: Tensor, place: keyof DropoutRates, own?: DropoutRates): Tensor {

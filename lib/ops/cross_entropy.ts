@@ -2,6 +2,7 @@ import { mismatch } from '../errors.js';
 import { checkFloat, checkOptions } from '../graph/options.js';
 import { bytesOf, type ReferenceTensor, registerOp } from '../graph/rules.js';
 import { expectTensor, record, sourceNode, type Tensor } from '../graph/tensor.js';
+import type { Compute } from './gemm.js';
 import { linearCrossEntropy } from './linear_cross_entropy.js';
 import { checkIndices, dims, expectFloat32, expectInt32, fixed, float32 } from './operands.js';
 
@@ -84,7 +85,7 @@ function projectionOf(logits: Tensor) {
   const [x, weight, bias, residual] = node.operands;
   if (!x || weight?.dtype !== 'float32' || residual) return undefined;
   const { activation, compute } = node.attributes;
-  return activation === 'none' && compute === 'float32' ? { x, weight, bias } : undefined;
+  return activation === 'none' ? { x, weight, bias, compute: compute as Compute } : undefined;
 }
 
 /**
@@ -105,8 +106,8 @@ export function crossEntropy(
   expectTensor(logits, 'crossEntropy: logits');
   const projection = projectionOf(logits);
   if (projection) {
-    const { x, weight, bias } = projection;
-    return linearCrossEntropy(x, weight, labels, { bias, smoothing });
+    const { x, weight, bias, compute } = projection;
+    return linearCrossEntropy(x, weight, labels, { bias, smoothing, compute });
   }
   return record(rule, [logits, labels], { smoothing });
 }

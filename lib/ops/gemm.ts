@@ -10,7 +10,7 @@ import { embedding } from './embedding.js';
 import { dims, expectFloat32, fixed, float32, matrix, rowsFor } from './operands.js';
 import { quantizeBlocks, quantizeRows } from './quantize.js';
 
-/** `bfloat16`: x is rounded to bfloat16 before it is multiplied. Sums are float32 in both. */
+/** `bfloat16`: both factors are rounded to bfloat16 before they are multiplied. Sums are float32 in both. */
 export type Compute = (typeof computes)[number];
 export const computes = ['float32', 'bfloat16'] as const;
 
@@ -30,20 +30,26 @@ const linearRule = registerOp<LinearAttributes>({
   reference([x, weight, bias, residual], { activation, compute }, { shape, data }) {
     const [rows, n] = shape;
     const k = x.shape[1];
-    const input = compute === 'bfloat16' ? x.data.map(roundToBfloat16) : x.data;
+    const [input, matrix] = [x.data, weight.data].map((data) => rounded(data, compute)) as [
+      Float64Array,
+      Float64Array,
+    ];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < n; column++) {
         let sum = bias?.data[column] ?? 0;
         for (let i = 0; i < k; i++) {
-          sum += input[row * k + i] * weight.data[column * k + i];
+          sum += input[row * k + i] * matrix[column * k + i];
         }
         const at = row * n + column;
         data[at] = activate(activation, sum) + (residual?.data[at] ?? 0);
       }
     }
   },
-  lower({ activation, compute }, [x]) {
+  lower({ activation, compute }, [x, weight]) {
     const kind = activations.indexOf(activation);
+    // A float32 weight is the master of one that is trained: it changes in every step, and is rounded as it is read.
+    if (compute === 'bfloat16' && weight?.dtype === 'float32')
+      return { kernel: 'matmul', ints: [0, 1, kind, 1], floats: [] };
     if (x?.dtype === 'int8') return { kernel: 'linearInt8', ints: [kind], floats: [] };
     if (x?.dtype === 'int8Blocks') return { kernel: 'linearInt4', ints: [kind], floats: [] };
     return { kernel: 'linear', ints: [kind, compute === 'bfloat16' ? 1 : 0], floats: [] };
@@ -56,9 +62,11 @@ const linearRule = registerOp<LinearAttributes>({
     // Activation and residual are only fused in after the graph was differentiated.
     if (attributes.activation !== 'none') return [];
     if (!x || !weight) return [];
+    // Through stored weights of half precision the rounding of x counts as the identity.
+    const compute = weight.dtype === 'float32' ? attributes.compute : 'float32';
     return [
-      wants(0) ? matmul(gradient, widened(weight)) : undefined,
-      wants(1) ? matmul(gradient, x, { transposeA: true }) : undefined,
+      wants(0) ? matmul(gradient, widened(weight), { compute }) : undefined,
+      wants(1) ? matmul(gradient, x, { transposeA: true, compute }) : undefined,
       wants(2) ? columnSums(gradient) : undefined,
       gradient,
     ];
@@ -94,11 +102,15 @@ export function linear(
       weight.dtype === 'int8' ? quantizeRows(x) : weight.dtype === 'int4' ? quantizeBlocks(x) : x;
     return record(linearRule, [rows, weight, bias], { activation: 'none', compute });
   }
-  const product = matmul(x, weight, { transposeB: true });
+  const product = matmul(x, weight, { transposeB: true, compute });
   return bias ? add(product, bias) : product;
 }
 
-type MatmulAttributes = { transposeA: boolean; transposeB: boolean };
+/** What a product multiplies of an operand. */
+const rounded = (data: Float64Array | Int32Array, compute: Compute): Float64Array | Int32Array =>
+  compute === 'bfloat16' ? data.map(roundToBfloat16) : data;
+
+type MatmulAttributes = { transposeA: boolean; transposeB: boolean; compute: Compute };
 
 const matmulRule = registerOp<MatmulAttributes>({
   name: 'matmul',
@@ -112,47 +124,50 @@ const matmulRule = registerOp<MatmulAttributes>({
       throw mismatch('ERR_SHAPE', 'a·b', `inner sizes that agree`, `${k} and ${inner}`);
     return { shape: [m, n], dtype: 'float32' };
   },
-  reference([a, b], { transposeA, transposeB }, { shape, data }) {
+  reference([a, b], { transposeA, transposeB, compute }, { shape, data }) {
     const [m, n] = shape;
     const k = a.shape[transposeA ? 0 : 1];
+    const [left, right] = [rounded(a.data, compute), rounded(b.data, compute)];
     for (let row = 0; row < m; row++) {
       for (let column = 0; column < n; column++) {
         let sum = 0;
         for (let i = 0; i < k; i++) {
           sum +=
-            a.data[transposeA ? i * m + row : row * k + i] *
-            b.data[transposeB ? column * k + i : i * n + column];
+            left[transposeA ? i * m + row : row * k + i] *
+            right[transposeB ? column * k + i : i * n + column];
         }
         data[row * n + column] = sum;
       }
     }
   },
-  lower: ({ transposeA, transposeB }) => ({
+  lower: ({ transposeA, transposeB, compute }) => ({
     kernel: 'matmul',
-    ints: [Number(transposeA), Number(transposeB)],
+    operands: [0, 1, 2, 3],
+    ints: [Number(transposeA), Number(transposeB), 0, Number(compute === 'bfloat16')],
     floats: [],
   }),
   cost: ([a, b], { transposeA }, output) => ({
     flops: 2 * output.shape[0] * output.shape[1] * a.shape[transposeA ? 0 : 1],
     bytes: bytesOf(a) + bytesOf(b) + bytesOf(output),
   }),
-  gradient({ operands, attributes: { transposeA, transposeB }, gradient, wants }) {
+  gradient({ operands, attributes: { transposeA, transposeB, compute }, gradient, wants }) {
     const [a, b] = operands as [Tensor, Tensor];
     const byA = (): Tensor =>
       transposeA
-        ? matmul(b, gradient, { transposeA: transposeB, transposeB: true })
-        : matmul(gradient, b, { transposeB: !transposeB });
+        ? matmul(b, gradient, { transposeA: transposeB, transposeB: true, compute })
+        : matmul(gradient, b, { transposeB: !transposeB, compute });
     const byB = (): Tensor =>
       transposeB
-        ? matmul(gradient, a, { transposeA: true, transposeB: transposeA })
-        : matmul(a, gradient, { transposeA: !transposeA });
+        ? matmul(gradient, a, { transposeA: true, transposeB: transposeA, compute })
+        : matmul(a, gradient, { transposeA: !transposeA, compute });
     return [wants(0) ? byA() : undefined, wants(1) ? byB() : undefined];
   },
 });
 
-/** a·b, float32 [m, k] and [k, n]; either may be given transposed. */
+/** a·b, float32 [m, k] and [k, n]; either may be given transposed. The gradient multiplies as `compute` says, too. */
 export function matmul(a: Tensor, b: Tensor, options: Partial<MatmulAttributes> = {}): Tensor {
-  checkOptions('matmul', options, ['transposeA', 'transposeB']);
-  const { transposeA = false, transposeB = false } = options;
-  return record(matmulRule, [a, b], { transposeA, transposeB });
+  checkOptions('matmul', options, ['transposeA', 'transposeB', 'compute']);
+  const { transposeA = false, transposeB = false, compute = 'float32' } = options;
+  checkChoice('matmul: compute', compute, computes);
+  return record(matmulRule, [a, b], { transposeA, transposeB, compute });
 }

@@ -18,7 +18,7 @@ export { crossEntropy } from './cross_entropy.js';
 export { dropout } from './dropout.js';
 export { add, multiply, scale } from './elementwise.js';
 export { embedding } from './embedding.js';
-export { type Compute, linear, matmul } from './gemm.js';
+export { type Compute, computes, linear, matmul } from './gemm.js';
 export {
   appendPages,
   type CacheDType,

@@ -9,7 +9,7 @@ import { bytesOf, type CostOperand, type Operand, registerOp } from '../graph/ru
 import { record, type Tensor } from '../graph/tensor.js';
 import { columnSums } from './column_sums.js';
 import { add } from './elementwise.js';
-import { matmul } from './gemm.js';
+import { type Compute, matmul } from './gemm.js';
 import { checkIndices, dims, expectFloat32, expectInt32, fixed, float32 } from './operands.js';
 import { joinRows, rowRange } from './row_range.js';
 
@@ -111,7 +111,7 @@ const partGradientRule = registerOp<First & { smoothing: number }>({
   cost: cost(10),
 });
 
-type Attributes = { classes: number; smoothing: number; block: number };
+type Attributes = { classes: number; smoothing: number; block: number; compute: Compute };
 
 /** The blocks of classes, one after the other. */
 const blocksOf = ({ classes, block }: Attributes): { first: number; count: number }[] =>
@@ -146,21 +146,21 @@ const rule = registerOp<Attributes>({
   cost: (_, __, output) => ({ flops: 8 * (output.shape[0] ?? 0), bytes: 5 * bytesOf(output) }),
   gradient({ operands: [parts, x, weight, labels, bias], attributes, gradient, wants }) {
     if (!x || !weight) return [];
-    const { smoothing } = attributes;
+    const { smoothing, compute } = attributes;
     let byInput: Tensor | undefined;
     const byWeight: Tensor[] = [];
     const byBias: Tensor[] = [];
     for (const range of blocksOf(attributes)) {
       const rows = rowRange(weight, range);
-      const logits = matmul(x, rows, { transposeB: true });
+      const logits = matmul(x, rows, { transposeB: true, compute });
       const { first } = range;
       const operands = [logits, labels, weight, bias, parts, gradient];
       const slopes = record(partGradientRule, operands, { first, smoothing });
       if (wants(1)) {
-        const part = matmul(slopes, rows);
+        const part = matmul(slopes, rows, { compute });
         byInput = byInput ? add(byInput, part) : part;
       }
-      if (wants(2)) byWeight.push(matmul(slopes, x, { transposeA: true }));
+      if (wants(2)) byWeight.push(matmul(slopes, x, { transposeA: true, compute }));
       if (wants(4)) byBias.push(columnSums(slopes));
     }
     return [
@@ -183,17 +183,23 @@ export function linearCrossEntropy(
   x: Tensor,
   weight: Tensor,
   labels: Tensor,
-  options: { bias?: Tensor | undefined; smoothing?: number; block?: number } = {},
+  options: {
+    bias?: Tensor | undefined;
+    smoothing?: number;
+    block?: number;
+    compute?: Compute | undefined;
+  } = {},
 ): Tensor {
-  checkOptions('linearCrossEntropy', options, ['bias', 'smoothing', 'block']);
+  checkOptions('linearCrossEntropy', options, ['bias', 'smoothing', 'block', 'compute']);
   const [wide] = dims(float32(weight, 'linearCrossEntropy: weight'), 'weight', ['classes', 'in']);
   const classes = fixed(wide, 'linearCrossEntropy: weight');
-  const { bias, smoothing = 0, block = Math.max(2048, Math.ceil(classes / 8)) } = options;
+  const { bias, smoothing = 0, compute = 'float32' } = options;
+  const { block = Math.max(2048, Math.ceil(classes / 8)) } = options;
   checkSizes('linearCrossEntropy', { block });
-  const attributes = { classes, smoothing, block };
+  const attributes = { classes, smoothing, block, compute };
   let parts: Tensor | undefined;
   for (const range of blocksOf(attributes)) {
-    const logits = matmul(x, rowRange(weight, range), { transposeB: true });
+    const logits = matmul(x, rowRange(weight, range), { transposeB: true, compute });
     const operands = [logits, labels, weight, bias, parts];
     parts = record(partRule, operands, { first: range.first });
   }

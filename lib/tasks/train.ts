@@ -2,7 +2,7 @@ import { HeddleError, mismatch } from '../errors.js';
 import { defaultBackend } from '../graph/default_backend.js';
 import { checkOptions, checkSizes } from '../graph/options.js';
 import { type Dropout, trainMode } from '../layers/train_mode.js';
-import type { Pooling } from '../ops/index.js';
+import type { Compute, Pooling } from '../ops/index.js';
 import type { Objective } from '../train/objective.js';
 import {
   ClassificationObjective,
@@ -91,6 +91,11 @@ export interface TrainOptions<T extends TrainingTask = TrainingTask> {
    * them; default 0. Rates in a config.json are not read.
    */
   dropout?: Dropout;
+  /**
+   * What products are computed in, default `float32`. With `bfloat16`, both their factors are rounded to it, forward and backward;
+   * sums, weights, gradients and all else stay float32, and evaluations do.
+   */
+  dtype?: Compute;
   /** Of labels; default 0, of `sequence-to-sequence` 0.1. */
   smoothing?: number;
   /** Of `masked-language-model`. */
@@ -134,6 +139,7 @@ const optionNames: readonly (keyof TrainOptions)[] = [
   'resume',
   'companions',
   'dropout',
+  'dtype',
   'smoothing',
   'masking',
   'temperature',
@@ -171,8 +177,8 @@ export async function train<T extends TrainingTask>(
   }
   const { learningRate = 1e-3 } = options;
   const makeObjective = () => objectiveOf(model, options) as Objective<TrainingExamples[T]>;
-  const { dropout = 0 } = options;
-  const objective = trainMode(makeObjective, { dropout });
+  const { dropout = 0, dtype } = options;
+  const objective = trainMode(makeObjective, { dropout, dtype });
   const backend = defaultBackend();
   const weights = trainedWeights(model);
   const folder =
@@ -235,12 +241,12 @@ export async function train<T extends TrainingTask>(
 /** What must be as it was for a run to go on to the same bits, by the names of options. */
 function identityOf(options: TrainOptions, examples: number): Record<string, unknown> {
   const { task, seed = 0, batchTokens = 2048, accumulate = 1, clipNorm = 1 } = options;
-  const { average = 0, dropout = 0, optimizer = adamW() } = options;
+  const { average = 0, dropout = 0, dtype = 'float32', optimizer = adamW() } = options;
   const settings = Object.entries(optimizer.settings ?? {}).map(
     ([name, value]) => [`optimizer.${name}`, value] as const,
   );
   const sizes = { task, seed, batchTokens, accumulate, examples };
-  return { ...sizes, clipNorm, average, dropout, ...Object.fromEntries(settings) };
+  return { ...sizes, clipNorm, average, dropout, dtype, ...Object.fromEntries(settings) };
 }
 
 function objectiveOf(

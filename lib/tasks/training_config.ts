@@ -8,6 +8,7 @@ import {
 } from '../checkpoints/json_file.js';
 import { HeddleError, mismatch } from '../errors.js';
 import type { Dropout } from '../layers/train_mode.js';
+import { type Compute, computes } from '../ops/index.js';
 import { nearest } from './nearest.js';
 
 export const trainingTasks = [
@@ -42,6 +43,7 @@ export interface TrainingConfig {
   readonly clipNorm?: number;
   readonly average?: number;
   readonly dropout?: Dropout;
+  readonly dtype?: Compute;
   readonly smoothing?: number;
   readonly maskRate?: number;
   readonly temperature?: number;
@@ -99,6 +101,7 @@ const keys: Readonly<Record<keyof TrainingConfig, readonly [Check, string]>> = {
     (value) => isNumber(0)(value) || isFields(value),
     'a number from 0 to below 1, or an object with embedding, residual and activation',
   ],
+  dtype: [(value) => computes.includes(value as Compute), `one of ${computes.join(', ')}`],
   smoothing: share,
   maskRate: share,
   temperature: [isNumber(1e-6), 'a number above 0'],

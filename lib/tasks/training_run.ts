@@ -124,6 +124,7 @@ const passed = [
   'clipNorm',
   'average',
   'dropout',
+  'dtype',
   'smoothing',
   'temperature',
   'pooling',

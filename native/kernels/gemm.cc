@@ -2,6 +2,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/packing.h"
+#include "kernels/rounding.h"
 #include "kernels/tasks.h"
 
 namespace heddle::HEDDLE_ISA {
@@ -64,32 +65,7 @@ static size_t linearScratch(const Call& call) {
   return static_cast<size_t>(bytes);
 }
 
-static void roundRows(const float* x, int64_t stride, int64_t rows, int64_t depth, float* target,
-                      int64_t targetStride) {
-  for (int64_t i = 0; i < rows; i++) {
-    const float* from = x + i * stride;
-    float* to = target + i * targetStride;
-    int64_t k = 0;
-    for (; k + kLanes <= depth; k += kLanes) store(to + k, roundToBf16(load(from + k)));
-    const int rest = static_cast<int>(depth - k);
-    if (rest > 0) storeFirst(to + k, roundToBf16(loadFirst(from + k, rest)), rest);
-  }
-}
-
 #ifdef HEDDLE_BF16_DOT
-// As roundRows, stored as bfloat16; an odd depth is filled up with a zero, to whole pairs.
-static void narrowRows(const float* x, int64_t stride, int64_t rows, int64_t depth,
-                       uint16_t* target, int64_t targetStride) {
-  for (int64_t i = 0; i < rows; i++) {
-    const float* from = x + i * stride;
-    uint16_t* to = target + i * targetStride;
-    int64_t k = 0;
-    for (; k + kLanes <= depth; k += kLanes) storeBf16(to + k, roundToBf16(load(from + k)));
-    const int rest = static_cast<int>(depth - k);
-    if (rest > 0) storeFirstBf16(to + k, roundToBf16(loadFirst(from + k, rest)), rest + (rest & 1));
-  }
-}
-
 static void widenPairs(const uint16_t* panel, int64_t depth, float* target) {
   for (int64_t k = 0; k < depth; k += 2) {
     for (int v = 0; v < kTileVectors; v++) {

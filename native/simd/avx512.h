@@ -226,7 +226,11 @@ HEDDLE_INLINE Bf16Pairs loadPairs(const uint16_t* p) {
           _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(-0x10000)))};
 }
 
-// Of a register that already holds bfloat16 values.
+// Of registers that already hold bfloat16 values, as are the next.
+HEDDLE_INLINE void storePairs(uint16_t* p, Bf16Pairs pairs) {
+  const __m512i even = _mm512_srli_epi32(_mm512_castps_si512(pairs.even), 16);
+  _mm512_storeu_si512(p, _mm512_or_si512(even, _mm512_castps_si512(pairs.odd)));
+}
 HEDDLE_INLINE __m256i narrowBf16(F32 x) {
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(x), 16));
 }

@@ -207,7 +207,7 @@ TEST(Signatures, MatmulDimsMustFitItsTransposes) {
     for (int64_t transposeB : {0, 1}) {
       PlanWords words(scalar::table());
       const int64_t a = words.input({2, 3}), b = words.input({3, 4}), out = words.output({2, 4});
-      words.node("matmul", {a, b}, out, {transposeA, transposeB});
+      words.node("matmul", {a, b, -1, -1}, out, {transposeA, transposeB, 0, 0});
       const std::vector<int64_t> list = words.words();
       if (transposeA == 0 && transposeB == 0) {
         EXPECT_NO_THROW(loadPlan(list.data(), list.size(), {}, scalar::table()));

@@ -7,11 +7,15 @@ import { join } from 'node:path';
 import { capacitiesOf, Loss, PackedInput } from '../training_inputs.mjs';
 import { readTensors } from './models.mjs';
 
+/** A model's way forward as the run has it: without dropout, in float32 unless it says otherwise. */
+const forward = ({ nn }, { dtype }, body) => nn.trainMode(body, { dropout: 0, dtype });
+
 /** A Hugging Face decoder: the logits of each token are held against the token after it. */
 export async function decoderRun(heddle, folder, run) {
   const model = await heddle.loadTrainable(folder);
   const packed = new PackedInput(heddle, 'text');
-  const loss = new Loss(heddle, model.forward(packed).logits, packed.rows, 0);
+  const { logits } = forward(heddle, run, () => model.forward(packed));
+  const loss = new Loss(heddle, logits, packed.rows, 0);
   const batches = run.batches.map(({ input_ids: ids, attention_mask: mask, labels = ids }) => {
     const length = (row) => (mask ? mask[row].filter(Boolean).length : ids[row].length);
     const { feeds, sizes } = packed.batch(ids.map((row, i) => row.slice(0, length(i) - 1)));
@@ -73,7 +77,8 @@ export async function encoderDecoderRun(heddle, folder, run) {
   const source = new PackedInput(heddle, 'source');
   const target = new PackedInput(heddle, 'target', source.bounds);
   const smoothing = Number(/label smoothing ([\d.]+)/.exec(run.loss)?.[1] ?? 0);
-  const loss = new Loss(heddle, model.forward(source, target), target.rows, smoothing);
+  const logits = forward(heddle, run, () => model.forward(source, target));
+  const loss = new Loss(heddle, logits, target.rows, smoothing);
   const batches = run.batches.map(({ src, tgt_in: given, tgt_out: wanted }) => {
     const isThere = (row) => (_, column) => wanted[row][column] !== pad;
     const from = source.batch(src.map((ids) => ids.filter((id) => id !== pad)));

@@ -38,15 +38,16 @@ const linearCases: OpCase[] = linearShapes.flatMap(([m, k, n]) => [
     },
     absolute: 1e-6 * k,
   })),
-  {
+  ...(['float32', 'bfloat16'] as const).map((dtype) => ({
     op: 'linear',
-    name: `${m}×${k}×${n} bfloat16 activations`,
-    build: (r: Random) =>
-      ops.linear(r.tensor([m, k]), r.state([n, k], 'bfloat16'), undefined, {
-        compute: 'bfloat16' as const,
-      }),
+    name: `${m}×${k}×${n} bfloat16 products, ${dtype} weight, bias, gelu, residual`,
+    build: (r: Random) => {
+      const compute = 'bfloat16' as const;
+      const y = ops.linear(r.tensor([m, k]), r.state([n, k], dtype), r.state([n]), { compute });
+      return ops.add(ops.gelu(y), r.tensor([m, n]));
+    },
     absolute: 1e-6 * k,
-  },
+  })),
 ]);
 
 /** Multiplied by the identity, which int8 and int4 hold exactly, quantised rows come back as the numbers they stand for. */

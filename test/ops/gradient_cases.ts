@@ -102,6 +102,14 @@ const throughStored = (dtype: 'float16' | 'bfloat16' | 'int8'): GradientCase => 
  */
 export const largeGradientCases: readonly GradientCase[] = [
   throughStored('int8'),
+  ...[false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB) => ({
+      name: `a product in bfloat16, ${transposeA ? 'aᵀ' : 'a'}·${transposeB ? 'bᵀ' : 'b'}`,
+      shapes: [transposeA ? [7, 5] : [5, 7], transposeB ? [9, 7] : [7, 9]],
+      build: ([a, b]: Tensor[]) =>
+        ops.matmul(a as Tensor, b as Tensor, { transposeA, transposeB, compute: 'bfloat16' }),
+    })),
+  ),
   ...[
     { name: 'causal', options: { causal: true } },
     { name: 'grouped heads', heads: 6, keyHeads: 2, options: { causal: true } },
