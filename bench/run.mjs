@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [train] [particles] [profile] [javascript]
+ * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [train] [particles] [estimate] [profile] [javascript]
  *                  [--quick] [--json] [--save] [--threads N] [--dtype NAME] [--shapes MxKxN,…] [--texts FILE]
  *                  [--only REGEX]
  *
@@ -7,7 +7,7 @@
  * invocation. `ratio` is always how many times as fast Heddle is. A peer that is not installed
  * (bench/peers/setup.sh) leaves its row with the reason. --save writes the document to bench/results/.
  * --dtype limits gemm, gemv, embed and profile to one type; --shapes gives gemm other sizes, --texts gives embed other texts, one a line;
- * --only measures some cases of decode and particles.
+ * --only measures some cases of decode, particles and estimate.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -26,6 +26,7 @@ const names = [
   'decode',
   'train',
   'particles',
+  'estimate',
   'profile',
   'javascript',
 ];

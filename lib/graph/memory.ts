@@ -40,28 +40,62 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
 
   const offsets = new Array<number>(program.values.length).fill(-1);
   const bySize = [...buffers.values()].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  // Those that are placed, by offset, as columns: every buffer looks through them, and a training step has thousands.
-  const first = new Int32Array(bySize.length);
-  const last = new Int32Array(bySize.length);
-  const begin = new Float64Array(bySize.length);
-  const end = new Float64Array(bySize.length);
-  let bytes = 0;
-  bySize.forEach((buffer, count) => {
+  const placed = new PlacedBuffers(bySize.length);
+  for (const buffer of bySize) offsets[buffer.value] = placed.place(buffer);
+  return { offsets, bytes: placed.bytes };
+}
+
+/**
+ * Those that have a place, by offset, as columns: every buffer looks through them, a training step has thousands, and for a
+ * command the loop has to be quick before it is compiled.
+ */
+class PlacedBuffers {
+  bytes = 0;
+  private count = 0;
+  private readonly first: Float64Array;
+  private readonly last: Float64Array;
+  private readonly begin: Float64Array;
+  private readonly end: Float64Array;
+
+  constructor(most: number) {
+    this.first = new Float64Array(most);
+    this.last = new Float64Array(most);
+    this.begin = new Float64Array(most);
+    this.end = new Float64Array(most);
+  }
+
+  /** @returns the lowest offset that is free while the buffer lives. */
+  place(buffer: Buffer): number {
+    const offset = this.lowestFree(buffer.first, buffer.last, buffer.bytes);
+    const { begin, count } = this;
+    let [at, above] = [0, count];
+    while (at < above) {
+      const middle = (at + above) >> 1;
+      if (begin[middle]! > offset) above = middle;
+      else at = middle + 1;
+    }
+    insert(this.first, at, count, buffer.first);
+    insert(this.last, at, count, buffer.last);
+    insert(this.begin, at, count, offset);
+    insert(this.end, at, count, offset + buffer.bytes);
+    this.count++;
+    this.bytes = Math.max(this.bytes, offset + buffer.bytes);
+    return offset;
+  }
+
+  private lowestFree(from: number, to: number, bytes: number): number {
+    const { first, last, begin, end, count } = this;
     let offset = 0;
     for (let i = 0; i < count; i++) {
-      if (last[i]! < buffer.first || first[i]! > buffer.last) continue;
-      if (begin[i]! - offset >= buffer.bytes) break;
+      if (last[i]! < from || first[i]! > to) continue;
+      if (begin[i]! - offset >= bytes) break;
       if (end[i]! > offset) offset = end[i]!;
     }
-    offsets[buffer.value] = offset;
-    bytes = Math.max(bytes, offset + buffer.bytes);
-    let at = count;
-    while (at > 0 && begin[at - 1]! > offset) at--;
-    for (const column of [first, last, begin, end]) column.copyWithin(at + 1, at, count);
-    first[at] = buffer.first;
-    last[at] = buffer.last;
-    begin[at] = offset;
-    end[at] = offset + buffer.bytes;
-  });
-  return { offsets, bytes };
+    return offset;
+  }
+}
+
+function insert(column: Float64Array, at: number, count: number, value: number): void {
+  column.copyWithin(at + 1, at, count);
+  column[at] = value;
 }

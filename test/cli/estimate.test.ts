@@ -1,0 +1,64 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../tasks/tiny_model.js';
+import { heddle } from './heddle.js';
+
+const llama = fileURLToPath(new URL('../fixtures/models/llama/1', import.meta.url));
+const gpt2 = ['--layers', '12', '--hidden', '768', '--heads', '12', '--vocabulary', '50257'];
+
+describe('heddle estimate', () => {
+  it('prints one document, of GPT-2 as it was published (Radford et al. 2019)', async () => {
+    const { code, stdout, stderr } = await heddle([
+      'estimate',
+      ...gpt2,
+      '--positions',
+      '1024',
+      '--batch',
+      '2',
+      '--json',
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { parameters, flops, memory, workload } = JSON.parse(stdout);
+    expect(parameters).toMatchObject({ total: 124_439_808, active: 124_439_808 });
+    expect(flops.step).toBe(flops.forward + flops.backward + flops.optimizer);
+    expect(memory.inference.weights).toBeGreaterThanOrEqual(4 * parameters.total);
+    expect(memory.training.total).toBeGreaterThan(16 * parameters.total);
+    expect(workload).toMatchObject({ batch: 2, length: 512 });
+  });
+
+  it('reads a folder, prints a table and draws the budget', async () => {
+    const plot = join(await temporaryFolder(), 'plots', 'budget.svg');
+    const { code, stdout } = await heddle(['estimate', llama, '--zero', '1', '--plot', plot]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^LlamaForCausalLM, 1 × 96 tokens\n\nParameters\n/);
+    expect(stdout).toMatch(/\n {2}total +20,514\n/);
+    expect(await readFile(plot, 'utf8')).toMatch(/^<svg .*FLOP/s);
+  });
+
+  it.each([
+    [['--layers', '2', '--hidden', '10', '--heads', '3', '--vocabulary', '9'], /head/],
+    [[...gpt2, '--batch', '0'], /--batch.*'0'/],
+    [[...gpt2, '--zero', '4'], /--zero.*0 to 3.*'4'/],
+    [[...gpt2, '--tokens', '-1'], /--tokens.*'-1'/],
+    [['--layers', '2'], /--hidden.*none/],
+    [[], /config\.json.*--layers.*neither/],
+  ])('refuses %j', async (args, message) => {
+    const { code, stdout, stderr } = await heddle(['estimate', ...args]);
+    expect([1, 2]).toContain(code);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^heddle: [^\n]*\n$/);
+    expect(stderr).toMatch(message);
+  });
+
+  it('names the field that a config.json lacks', async () => {
+    const folder = await temporaryFolder();
+    const config = JSON.parse(await readFile(join(llama, 'config.json'), 'utf8'));
+    delete config.intermediate_size;
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+    const { code, stderr } = await heddle(['estimate', join(folder, 'config.json')]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/intermediate_size/);
+  });
+});
