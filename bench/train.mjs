@@ -42,7 +42,13 @@ const startPeer = (mode, threads) =>
 async function ofGpt2({ heddle, folder, quick, threads, log, peak }) {
   const results = [];
   const tokens = gpt2.batch * gpt2.context;
-  for (const [compute, modes] of [['float32', quick ? ['eager'] : ['eager', 'compile']]]) {
+  const kinds = quick
+    ? [['float32', ['eager']]]
+    : [
+        ['float32', ['eager', 'compile']],
+        ['bfloat16', ['bfloat16']],
+      ];
+  for (const [compute, modes] of kinds) {
     const peers = await Promise.all(modes.map((mode) => startPeer(mode, threads)));
     const step = await gpt2Step(heddle, folder, compute);
     const measures = peers.map((peer) => peer.measure({ model: 'gpt2' }));

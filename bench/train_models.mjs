@@ -44,12 +44,13 @@ export async function writeGpt2({ freshTrainable }, folder) {
 const idsOf = (lengths, words, random) =>
   lengths.map((length) => Array.from({ length }, () => Math.floor(random() * words)));
 
-/** @returns `run()`, one step, and `dispose()`. */
-export async function gpt2Step(heddle, folder) {
-  const { loadTrainable, TrainingStep, adamW } = heddle;
+/** @param dtype of products: float32, or bfloat16 over float32 weights. @returns `run()`, one step, and `dispose()`. */
+export async function gpt2Step(heddle, folder, dtype = 'float32') {
+  const { loadTrainable, nn, TrainingStep, adamW } = heddle;
   const model = await loadTrainable(folder);
   const text = new PackedInput(heddle, 'text');
-  const loss = new Loss(heddle, model.forward(text).logits, text.rows, 0);
+  const logits = nn.trainMode(() => model.forward(text).logits, { dropout: 0, dtype });
+  const loss = new Loss(heddle, logits, text.rows, 0);
   const lengths = Array(gpt2.batch).fill(gpt2.context);
   const { feeds, sizes } = text.batch(idsOf(lengths, gpt2.words, lcg(2)));
   Object.assign(feeds, loss.feeds(idsOf(lengths, gpt2.words, lcg(3))));

@@ -8,6 +8,7 @@ import { quietness } from '../bench/table.mjs';
 import { languageTargets } from './performance/language_targets.mjs';
 import { attention, gemm, roofline, sentences } from './performance/pictures.mjs';
 import { targets } from './performance/targets.mjs';
+import { trainingTargets } from './performance/training_targets.mjs';
 
 const results = new URL('../bench/results/', import.meta.url);
 const docs = new URL('../docs/', import.meta.url);
@@ -67,7 +68,7 @@ function aimsOf(rows, isAvx2) {
     '',
     "of this machine's ceiling",
   ];
-  const lines = [...targets, ...languageTargets].flatMap(
+  const lines = [...targets, ...languageTargets, ...trainingTargets].flatMap(
     ({ work, against, aim, avx2 = '', reached }) => {
       const found = reached(rows, isAvx2);
       const cells = found
