@@ -2,7 +2,7 @@
 import type { ProgramCost } from '../graph/cost.js';
 import type { ParameterRole } from '../graph/parameters.js';
 import { capacityFor } from '../graph/plan_cache.js';
-import type { Program, Traced } from '../graph/program.js';
+import type { Program, ProgramNode, Traced } from '../graph/program.js';
 import { elementCount } from '../graph/shape.js';
 import type { State } from '../graph/state.js';
 import { type Component, Components, components, type Term } from './components.js';
@@ -198,6 +198,17 @@ function parametersOf(
   };
 }
 
+function statesRead(
+  { values }: Program,
+  states: readonly State[],
+  { operands }: ProgramNode,
+): State[] {
+  return operands.flatMap((operand) => {
+    const source = values[operand]?.source;
+    return source?.kind === 'state' ? (states[source.state] ?? []) : [];
+  });
+}
+
 function termsOf(
   { program, states }: CountedRun,
   { nodes }: ProgramCost,
@@ -207,12 +218,8 @@ function termsOf(
   const terms: Partial<Record<Term, number>> = {};
   nodes.forEach(({ flops, name }, i) => {
     if (leftOut !== undefined && name === leftOut) return;
-    const { op, operands } = program.nodes[i] as Program['nodes'][number];
-    const read = operands.flatMap((operand) => {
-      const source = program.values[operand]?.source;
-      return source?.kind === 'state' ? (states[source.state] ?? []) : [];
-    });
-    const term = parts.termOf(op, name, read);
+    const node = program.nodes[i] as ProgramNode;
+    const term = parts.termOf(node.op, name, statesRead(program, states, node));
     terms[term] = (terms[term] ?? 0) + flops;
   });
   return terms;
@@ -295,7 +302,7 @@ function trainingMemory(
 
 /** The shape of a stack of layers, read from its graph. */
 function activationSizes(
-  { forward: { program }, hiddenSize, vocabulary, layers }: ModelGraphs,
+  { forward: { program, states }, hiddenSize, vocabulary, layers }: ModelGraphs,
   parts: Components,
   { nodes }: ProgramCost,
   { batch, length }: { batch: number; length: number },
@@ -305,7 +312,7 @@ function activationSizes(
   let attentions = 0;
   let multiplied = 0;
   program.nodes.forEach((node, i) => {
-    const term = parts.termOf(node.op, node.name);
+    const term = parts.termOf(node.op, node.name, statesRead(program, states, node));
     if (node.op === 'attention') {
       attentions++;
       heads += Number(node.attributes.heads ?? 0);

@@ -88,6 +88,20 @@ describe('Korthikanti et al. 2022', () => {
     expect(perLayer(of, split, 'full')).toBeCloseTo(2, 9);
   });
 
+  it("table 2, from a GPT's own graph: 34 and 5·a·s/h for each layer more", () => {
+    const [heads, hidden] = [4, 64];
+    const activations = (layers: number) => {
+      const config = plainConfig({ layers, hidden, heads, vocabulary: 100, positions: 256 });
+      const workload = { batch: 2, length: 256, dtype: 'bfloat16' } as const;
+      return estimate(config, workload).memory.training.activationsBy;
+    };
+    const [one, two] = [activations(1), activations(2)];
+    const unit = 2 * 256 * hidden;
+    expect((two.selective - one.selective) / unit).toBeCloseTo(34, 9);
+    expect((two.none - one.none) / unit).toBeCloseTo(34 + (5 * heads * 256) / hidden, 9);
+    expect((two.full - one.full) / unit).toBeCloseTo(2, 9);
+  });
+
   it('section 5: selective recomputation saves 70 % of GPT-3 and 65 % of MT-NLG, for 2.7 % and 1.6 % more FLOPs', () => {
     const [, gpt3, mtNlg] = configurations;
     for (const [of, saved, more] of [
