@@ -42,7 +42,7 @@ describe.each([2, 3])('the animation, d = %i', (d) => {
       await page.locator('input').fill('0');
       expect(await picture()).toEqual(start);
       await page.getByRole('button', { name: 'Play' }).click();
-      await page.waitForFunction("document.querySelector('#time').textContent !== '0.000'");
+      await expect.poll(() => page.textContent('#time')).not.toBe('0.000');
       await page.getByRole('button', { name: 'Pause' }).click();
       expect(await page.getByRole('button').textContent()).toBe('Play');
 
