@@ -11,7 +11,7 @@ const charactersOfFigures = 60;
 const style = `
 canvas { display: block; width: min(100%, 34rem); aspect-ratio: 1; margin: 0 auto; }
 canvas[tabindex] { cursor: grab; touch-action: pan-y; }
-canvas:focus-visible { outline: 2px solid #0072b2; outline-offset: 2px; }
+canvas:focus-visible { outline: 2px solid #0072b2; outline-offset: -2px; }
 .controls { display: flex; gap: .8rem; align-items: center; max-width: 34rem; margin: 0 auto; }
 .controls input { flex: 1; } .controls button { width: 5rem; }
 .note { color: #59636e; }
