@@ -8,7 +8,7 @@ interface Bar {
   readonly amount: number;
 }
 
-/** Smaller parts than this cannot be seen. */
+/** Smaller parts of a row, and rows beside the longest, cannot be seen. */
 const leastShare = 0.002;
 
 const sumOf = (parts: Readonly<Record<string, number>>): number =>
@@ -26,7 +26,7 @@ export function budgetPlot(of: Estimate): TopLevelSpec {
       .map(([part, amount]) => ({ what, part: spelt(part), amount }));
   const { activationsBy: _, total: __, ...states } = training;
   const panel = (title: string, unit: number, values: Bar[]) => ({
-    title: { text: title, fontSize: 12 },
+    title: { text: title, fontSize: 12, frame: 'group' as const },
     width: 560,
     height: { step: 30 },
     data: { values: values.map((bar) => ({ ...bar, amount: bar.amount / unit })) },
@@ -50,8 +50,6 @@ export function budgetPlot(of: Estimate): TopLevelSpec {
       order: { field: 'order', type: 'quantitative' as const },
     },
   });
-  const numbered = (values: Bar[]): (Bar & { order: number })[] =>
-    values.map((bar, order) => ({ ...bar, order }));
   return {
     title: {
       text: `What ${of.architecture} costs`,
@@ -60,11 +58,11 @@ export function budgetPlot(of: Estimate): TopLevelSpec {
     spacing: 24,
     resolve: { scale: { color: 'independent', x: 'independent' } },
     vconcat: [
-      panel('Parameters, millions', 1e6, numbered(bars('all', of.parameters.components))),
+      panel('Parameters, millions', 1e6, visible(bars('all', of.parameters.components))),
       panel(
         'Arithmetic of a training step, GFLOP',
         1e9,
-        numbered([
+        visible([
           ...bars('forward', of.flops.terms.forward),
           ...bars('backward', of.flops.terms.backward),
           ...bars('optimizer', { optimizer: of.flops.optimizer }),
@@ -73,7 +71,7 @@ export function budgetPlot(of: Estimate): TopLevelSpec {
       panel(
         'Memory, GiB',
         2 ** 30,
-        numbered([
+        visible([
           ...bars('inference', { ...inference }),
           ...bars(perDevice, states),
           ...(trainingHere
@@ -87,6 +85,16 @@ export function budgetPlot(of: Estimate): TopLevelSpec {
       ),
     ],
   };
+}
+
+/** The rows that can be seen, their parts in order. */
+function visible(bars: readonly Bar[]): (Bar & { readonly order: number })[] {
+  const lengths = new Map<string, number>();
+  for (const { what, amount } of bars) lengths.set(what, (lengths.get(what) ?? 0) + amount);
+  const least = leastShare * Math.max(...lengths.values());
+  return bars
+    .filter(({ what }) => (lengths.get(what) ?? 0) >= least)
+    .map((bar, order) => ({ ...bar, order }));
 }
 
 const present = (bars: readonly Bar[]): string[] => [...new Set(bars.map(({ part }) => part))];

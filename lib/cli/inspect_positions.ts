@@ -83,10 +83,19 @@ function print({ encodings, windows, disentangled }: ModelPositions): void {
   if (encodings.length === 0 && disentangled.length === 0) printLine('no encoding of positions');
   const kinds = new Map<string, number[]>();
   windows.forEach(({ before, after }, layer) => {
-    const seen = `${before === null ? 'all' : before} before, ${after === null ? 'all' : after} after`;
+    const seen = visibleTokens(before, after);
     kinds.set(seen, [...(kinds.get(seen) ?? []), layer]);
   });
-  for (const [seen, layers] of kinds) printLine(`a token sees ${seen} itself, ${placeOf(layers)}`);
+  for (const [seen, layers] of kinds) printLine(`a token sees ${seen}, ${placeOf(layers)}`);
+}
+
+/** What a window lets a token see of the others, in words; null is no bound. */
+export function visibleTokens(before: number | null, after: number | null): string {
+  const counted = (count: number | null): string =>
+    count === null ? 'all tokens' : count === 1 ? '1 token' : `${count || 'no'} tokens`;
+  if (before === after) return `${counted(before)} before and after itself`;
+  const following = after === null ? 'all' : after || 'none';
+  return `${counted(before)} before itself and ${following} after`;
 }
 
 function positionsPlot({ encodings }: ModelPositions, architecture: string): TopLevelSpec {

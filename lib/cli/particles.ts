@@ -161,5 +161,6 @@ function printRun(run: ParticleRun): void {
     printLine(`${what} from ${from.toPrecision(4)} to ${to.toPrecision(4)}`);
   }
   const { steps, rejected, evaluations, tolerance } = run;
-  note(`${steps} steps, ${rejected} rejected, ${evaluations} evaluations, tolerance ${tolerance}`);
+  const taken = `${steps} ${steps === 1 ? 'step' : 'steps'}, ${rejected} rejected`;
+  note(`${taken}, ${evaluations} evaluations, tolerance ${tolerance}`);
 }

@@ -35,6 +35,19 @@ describe('heddle estimate', () => {
     expect(stdout).toMatch(/^LlamaForCausalLM, 1 × 96 tokens\n\nParameters\n/);
     expect(stdout).toMatch(/\n {2}total +20,514\n/);
     expect(await readFile(plot, 'utf8')).toMatch(/^<svg .*FLOP/s);
+    // Beside the passes the optimiser cannot be seen, so that its row is left out.
+    const { stdout: json } = await heddle([
+      'estimate',
+      ...gpt2,
+      '--batch',
+      '16',
+      '--json',
+      '--plot',
+      plot,
+    ]);
+    const { flops } = JSON.parse(json);
+    expect(flops.optimizer).toBeLessThan(0.002 * flops.backward);
+    expect(await readFile(plot, 'utf8')).toContain('with 2 values: forward, backward"');
   });
 
   it.each([

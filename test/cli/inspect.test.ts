@@ -112,7 +112,7 @@ describe('heddle inspect', () => {
     const { code, stdout } = await heddle(['inspect', '--positions', encoder, '--plot', plot]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^a learned table, in the embeddings: .*\n[▁▂▃▄▅▆▇█]{24}$/m);
-    expect(stdout).toMatch(/sees all before, all after itself, in layers 0–1/);
+    expect(stdout).toMatch(/a token sees all tokens before and after itself, in layers 0–1/);
     expect(await readFile(plot, 'utf8')).toMatch(/^<svg .*mean cosine of two positions/s);
     const { stdout: json } = await heddle(['inspect', '--positions', '--json', decoder]);
     expect(JSON.parse(json).encodings[0]).toMatchObject({ kind: 'rotary', layers: [0, 1, 2] });

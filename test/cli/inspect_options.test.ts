@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listOfLayers } from '../../lib/cli/inspect_attention.js';
 import { cellOf, shade } from '../../lib/cli/inspect_options.js';
-import { rangesOf } from '../../lib/cli/inspect_positions.js';
+import { rangesOf, visibleTokens } from '../../lib/cli/inspect_positions.js';
 
 describe('cells of the terminal', () => {
   it.each([
@@ -15,6 +15,18 @@ describe('cells of the terminal', () => {
 
   it('are darker for more, and never out of range', () => {
     expect([-1, 0, 0.5, 1, 2].map(shade)).toEqual([' ', ' ', '▒', '█', '█']);
+  });
+});
+
+describe('windows', () => {
+  it.each([
+    [null, null, 'all tokens before and after itself'],
+    [null, 0, 'all tokens before itself and none after'],
+    [511, 0, '511 tokens before itself and none after'],
+    [1, 1, '1 token before and after itself'],
+    [0, null, 'no tokens before itself and all after'],
+  ])('%j before and %j after are in words', (before, after, words) => {
+    expect(visibleTokens(before, after)).toBe(words);
   });
 });
 

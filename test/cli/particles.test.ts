@@ -63,6 +63,13 @@ describe('heddle particles', () => {
     expect(positions).toHaveLength(101);
   });
 
+  it('counts one step as one', async () => {
+    const { stderr } = await heddle(
+      few.map((word, i) => (few[i - 1] === '--time' ? '1e-9' : word)),
+    );
+    expect(stderr).toMatch(/^1 step, 0 rejected/);
+  });
+
   it('says what is wrong', async () => {
     const cases: [args: string[], code: number, says: RegExp][] = [
       [['--n', '0'], 2, /n: expected a whole number from 1/],

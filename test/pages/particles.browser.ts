@@ -42,7 +42,7 @@ describe.each([2, 3])('the animation, d = %i', (d) => {
       await page.locator('input').fill('0');
       expect(await picture()).toEqual(start);
       await page.getByRole('button', { name: 'Play' }).click();
-      await expect.poll(() => page.textContent('#time')).not.toBe('0.000');
+      await page.locator('#time').filter({ hasNotText: '0.000' }).waitFor();
       await page.getByRole('button', { name: 'Pause' }).click();
       expect(await page.getByRole('button').textContent()).toBe('Play');
 
@@ -54,6 +54,29 @@ describe.each([2, 3])('the animation, d = %i', (d) => {
       const turned = await picture();
       if (d === 3) expect(turned.sum).not.toBe(start.sum);
       else expect(turned).toEqual(start);
+
+      const canvas = page.locator('canvas');
+      await canvas.focus();
+      if (d === 2) {
+        expect(await canvas.getAttribute('tabindex')).toBeNull();
+      } else {
+        for (const [there, back] of [
+          ['ArrowRight', 'ArrowLeft'],
+          ['ArrowDown', 'ArrowUp'],
+        ] as const) {
+          await page.keyboard.press(there);
+          expect((await picture()).sum, there).not.toBe(turned.sum);
+          await page.keyboard.press(back);
+        }
+        expect(await page.inputValue('input')).toBe('0'); // arrows there turn, and pass no time
+        const styled = (property: string): Promise<string> =>
+          page.evaluate(
+            `getComputedStyle(document.querySelector('canvas')).getPropertyValue('${property}')`,
+          );
+        expect(await styled('outline-style')).toBe('solid');
+        expect(await styled('touch-action')).toBe('pan-y');
+        expect(await page.textContent('.note')).toMatch(/arrow keys/);
+      }
       expect(faults).toEqual([]);
     });
   });

@@ -112,7 +112,7 @@ function packedMaps(
 
 const body = `
 <p class="lead">Each small map is a head: a row for each token that looks, a column for each that it looks at, darker where the weight
-is greater. Choose one to see it large; the arrow keys go from head to head.</p>
+is greater. Choose one to see it large; the arrow keys go from head to head and, among the tokens, from token to token.</p>
 <main>
 <section id="heads" aria-label="Heads">
 <div class="bar">

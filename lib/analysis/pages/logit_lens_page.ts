@@ -73,8 +73,8 @@ function dataOf({ tokens, layers, vocabSize }: LogitLensPage, shown: number): un
 }
 
 const body = `
-<p class="lead">The model's last norm and its output projection, put on what each layer gives: the token that it would predict
-next, were it the last one. The top row is the model's own prediction; row 0 is the embeddings.</p>
+<p class="lead">The model's last norm and its output projection, put on what each layer gives: the token that a layer would predict
+next if it were the last. Underlined: the same as the model's own prediction, which is the top row; row 0 is the embeddings.</p>
 <div class="bar">
 <label>Colour <select id="measure"><option value="probability">probability of the token</option><option value="entropy">certainty (low entropy)</option></select></label>
 <span class="legend"><span id="low">0</span><i></i><span id="high">1</span></span>

@@ -17,6 +17,7 @@ const seconds = 12;
 let frame = 0; // a real number: between two times, particles are shown between their places
 let isPlaying = false;
 let [yaw, pitch] = [0.6, 0.35];
+const turnOfKey = Math.PI / 24;
 
 function place(at, particle, out) {
   const word = (at * shown + particle) * perParticle;
@@ -103,6 +104,12 @@ function draw() {
   slider.setAttribute('aria-valuetext', `t = ${times[at].toPrecision(4)}`);
 }
 
+function lookFrom(newYaw, newPitch) {
+  yaw = newYaw;
+  pitch = Math.min(Math.PI / 2, Math.max(-Math.PI / 2, newPitch));
+  draw();
+}
+
 function show(to) {
   frame = Math.min(Math.max(to, 0), times.length - 1);
   draw();
@@ -130,15 +137,29 @@ slider.addEventListener('input', () => {
 });
 button.addEventListener('click', () => play(!isPlaying));
 window.addEventListener('resize', draw);
-document.addEventListener('keydown', ({ key, target }) => {
+document.addEventListener('keydown', (event) => {
+  const { key, target } = event;
   if (target === slider || target === button) return;
-  if (key === ' ') play(!isPlaying);
-  else if (key === 'ArrowRight') show(Math.round(frame) + 1);
+  if (d === 3 && target === canvas && key !== ' ') return;
+  if (key === ' ') {
+    event.preventDefault(); // the page stays where it is
+    play(!isPlaying);
+  } else if (key === 'ArrowRight') show(Math.round(frame) + 1);
   else if (key === 'ArrowLeft') show(Math.round(frame) - 1);
 });
 if (d === 3) {
-  canvas.style.cursor = 'grab';
-  canvas.style.touchAction = 'none';
+  const turns = {
+    ArrowLeft: [-turnOfKey, 0],
+    ArrowRight: [turnOfKey, 0],
+    ArrowUp: [0, -turnOfKey],
+    ArrowDown: [0, turnOfKey],
+  };
+  canvas.addEventListener('keydown', (event) => {
+    const { key, altKey, ctrlKey, metaKey } = event;
+    if (!Object.hasOwn(turns, key) || altKey || ctrlKey || metaKey) return;
+    event.preventDefault();
+    lookFrom(yaw + turns[key][0], pitch + turns[key][1]);
+  });
   let grabbed;
   canvas.addEventListener('pointerdown', (event) => {
     grabbed = [event.clientX, event.clientY, yaw, pitch];
@@ -147,9 +168,8 @@ if (d === 3) {
   canvas.addEventListener('pointermove', (event) => {
     if (!grabbed) return;
     const reach = canvas.clientWidth * radiusOf;
-    yaw = grabbed[2] + (event.clientX - grabbed[0]) / reach;
-    pitch = Math.min(1.57, Math.max(-1.57, grabbed[3] + (event.clientY - grabbed[1]) / reach));
-    draw();
+    const [x, y, fromYaw, fromPitch] = grabbed;
+    lookFrom(fromYaw + (event.clientX - x) / reach, fromPitch + (event.clientY - y) / reach);
   });
   for (const end of ['pointerup', 'pointercancel']) {
     canvas.addEventListener(end, () => {

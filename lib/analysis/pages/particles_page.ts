@@ -10,6 +10,8 @@ const charactersOfFigures = 60;
 
 const style = `
 canvas { display: block; width: min(100%, 34rem); aspect-ratio: 1; margin: 0 auto; }
+canvas[tabindex] { cursor: grab; touch-action: pan-y; }
+canvas:focus-visible { outline: 2px solid #0072b2; outline-offset: -2px; }
 .controls { display: flex; gap: .8rem; align-items: center; max-width: 34rem; margin: 0 auto; }
 .controls input { flex: 1; } .controls button { width: 5rem; }
 .note { color: #59636e; }
@@ -91,9 +93,16 @@ export class ParticleFilm {
 export function particlesPage(film: ParticleFilm, description: string): string {
   const { n, d, shown, times, meanInnerProduct, energy, clusters } = film;
   const some = shown < n ? ` ${shown} of ${n} particles are drawn.` : '';
-  const hint = d === 3 ? ' Drag to turn the sphere.' : '';
+  const hint =
+    d === 3
+      ? ' Drag to turn the sphere, or choose it (Tab) and press the arrow keys; elsewhere the left and right ones go through time.'
+      : '';
+  const attributes =
+    d === 3
+      ? 'role="application" tabindex="0" aria-label="Particles on the sphere; the arrow keys turn it"'
+      : 'role="img" aria-label="Particles on the circle"';
   const body = `<p>${escapeHtml(description)}</p>
-<canvas role="img" aria-label="Particles on the ${d === 2 ? 'circle' : 'sphere'}"></canvas>
+<canvas ${attributes}></canvas>
 <div class="controls"><button type="button">Play</button><input type="range" min="0" step="any" value="0" aria-label="time"></div>
 <dl><div><dt>time</dt><dd id="time"></dd></div><div><dt>clusters</dt><dd id="clusters"></dd></div>
 <div><dt>mean inner product</dt><dd id="inner"></dd></div><div><dt>energy</dt><dd id="energy"></dd></div></dl>
