@@ -3,6 +3,7 @@ import { mismatch } from '../errors.js';
 import { checkChoice, checkOptions } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 import { formatShape } from '../graph/shape.js';
+import { checkNdArray } from './rows.js';
 
 /** Means over the queries of a text; p(j) is the weight that query i gives to key j. */
 export interface HeadStatistics {
@@ -20,12 +21,16 @@ export interface HeadStatistics {
 
 /** Of entropies. */
 export type EntropyUnit = 'nats' | 'bits';
+/** Of the weights and of their sum, whatever they were computed in. */
+const rounding = 1e-3;
+
 export const entropyUnits: readonly EntropyUnit[] = ['nats', 'bits'];
 
 /**
  * Statistics of each head of one layer on one text.
  * @param maps weights as `forward` gives them, [1, heads, n, n], or [heads, n, n]; each row a distribution over keys.
- * @throws ERR_SHAPE for other shapes, several texts among them; ERR_INPUT for weights that are no numbers from 0.
+ * @throws ERR_SHAPE for other shapes, several texts among them; ERR_INPUT for weights that are not from 0 to 1, or rows that do not add up to 1;
+ * ERR_ARGUMENT for what is no array of float32.
  */
 export function attentionStatistics(
   maps: NdArray,
@@ -34,10 +39,10 @@ export function attentionStatistics(
   checkOptions('attentionStatistics', options, ['unit']);
   const { unit = 'nats' } = options;
   checkChoice('attentionStatistics: unit', unit, entropyUnits);
-  const { data, shape } = maps;
+  const { data, shape } = checkNdArray(maps, 'attentionStatistics');
   const [heads = 0, queries = 0, keys = 0] = shape.length === 4 ? shape.slice(1) : shape;
   const isOneText = shape.length === 3 || (shape.length === 4 && shape[0] === 1);
-  if (!isOneText || queries !== keys || data.length !== heads * queries * keys) {
+  if (!isOneText || queries !== keys) {
     const expected = 'weights of one text, [1, heads, n, n] or [heads, n, n]';
     throw mismatch('ERR_SHAPE', 'attentionStatistics', expected, formatShape(shape));
   }
@@ -56,15 +61,21 @@ function headStatistics(weights: Float32Array, n: number, nats: number): HeadSta
   const sums = { entropy: 0, distance: 0, first: 0, self: 0, previous: 0 };
   for (let query = 0; query < n; query++) {
     const row = weights.subarray(query * n, (query + 1) * n);
+    let sum = 0;
     for (let key = 0; key < n; key++) {
       const weight = row[key];
-      if (!(weight >= 0 && weight < Infinity)) {
+      if (!(weight >= 0 && weight <= 1 + rounding)) {
         const where = `attentionStatistics: [${query}][${key}]`;
-        throw mismatch('ERR_INPUT', where, 'a weight from 0', `${weight}`);
+        throw mismatch('ERR_INPUT', where, 'a weight from 0 to 1', `${weight}`);
       }
+      sum += weight;
       if (weight === 0) continue;
       sums.entropy -= weight * Math.log(weight);
       sums.distance += weight * Math.abs(query - key);
+    }
+    if (!(Math.abs(sum - 1) <= rounding)) {
+      const where = `attentionStatistics: [${query}]`;
+      throw mismatch('ERR_INPUT', where, 'weights that add up to 1', `${sum}`);
     }
     sums.first += row[0];
     sums.self += row[query];

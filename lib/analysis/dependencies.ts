@@ -6,6 +6,9 @@ import { type OpRule, type ReferenceTensor, ruleOf } from '../graph/rules.js';
 import { resolveShape } from '../graph/shape.js';
 import { expectTensor, type Tensor } from '../graph/tensor.js';
 
+/** Path lengths that are kept of one node. */
+const mostPairs = 2 ** 24;
+
 export interface OperationCount {
   /** Floating-point operations, a multiply-add as two, by the formulas of the ops. */
   flops: number;
@@ -17,12 +20,15 @@ export interface OperationCount {
  * The work of a graph and how much of it has to be done one after the other (Vaswani et al. 2017, section 4, table 1). Counted as
  * recorded, before fusion; an op on a whole matrix is one operation of the chain.
  *
- * @param output whose sizes are all known. Throws ERR_SHAPE for symbolic ones.
+ * @param output whose sizes are all known; 0 of both for what no op computes. Throws ERR_SHAPE for symbolic ones.
  */
 export function countOperations(output: Tensor): OperationCount {
   expectTensor(output, 'countOperations: output');
   const nodes = inRecordedOrder([output]);
   for (const node of nodes) sizesOf(node, 'countOperations');
+  if (output.source.kind !== 'op' && output.source.kind !== 'further') {
+    return { flops: 0, sequential: 0 };
+  }
   const depths = new Map<Tensor, number>();
   for (const node of nodes) {
     const before = node.source.kind === 'further' ? [node.source.of] : operandsOf(node);
@@ -42,12 +48,15 @@ export function countOperations(output: Tensor): OperationCount {
  * is evaluated once for each row of its operands that depends on the source.
  *
  * @param output, source whose sizes are all known. @returns a row for each row of output. Throws ERR_SHAPE for symbolic sizes,
- * ERR_UNSUPPORTED for graphs of gradients, those that write states, or read integers that are not there until a run.
+ * ERR_ARGUMENT for more than 2^24 pairs of rows, ERR_UNSUPPORTED for graphs of gradients, those that write states, or read integers that are not there until a run.
  */
 export function pathLengths(output: Tensor, source: Tensor): number[][] {
   expectTensor(output, 'pathLengths: output');
   expectTensor(source, 'pathLengths: source');
   const width = rowsOf(sizesOf(source, 'pathLengths'));
+  for (const node of [source, ...inRecordedOrder([output])]) {
+    checkPairs(rowsOf(sizesOf(node, 'pathLengths')), width);
+  }
   const lengths = new Map<Tensor, number[][]>();
   lengths.set(
     source,
@@ -74,6 +83,12 @@ export function pathLengths(output: Tensor, source: Tensor): number[][] {
   const unreached = (): number[] => new Array<number>(width).fill(Infinity);
   const found = lengths.get(output);
   return found ?? Array.from({ length: rowsOf(sizesOf(output, 'pathLengths')) }, unreached);
+}
+
+function checkPairs(rows: number, width: number): void {
+  if (rows * width <= mostPairs) return;
+  const expected = `at most ${mostPairs} pairs of a row and one of the source`;
+  throw mismatch('ERR_ARGUMENT', 'pathLengths', expected, `${rows} · ${width}`);
 }
 
 /** Calls `use` for each row of a node and each row of an operand that it depends on, with the path lengths of the latter. */

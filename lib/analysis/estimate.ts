@@ -24,12 +24,7 @@ import {
   trainingFlops,
   trainingSeconds,
 } from './scaling_laws.js';
-import {
-  type ActivationSizes,
-  activationMemory,
-  modelStates,
-  momentsPerParameter,
-} from './training_memory.js';
+import { type ActivationSizes, activationMemory, modelStates } from './training_memory.js';
 import { type GivenWorkload, type Recomputation, recomputations } from './workload.js';
 
 /** A model as graphs of shapes: nothing in them has contents. */
@@ -54,6 +49,8 @@ export interface ModelGraphs {
   readonly cacheBytes?: number;
   /** Left out where some op has no gradient. */
   readonly training?: TrainingRuns;
+  /** Where that is left out: the optimiser's part of a step, with gradients that are given. */
+  readonly update?: { readonly run: CountedRun; readonly moments: readonly State[] };
 }
 
 export interface TrainingRuns {
@@ -90,7 +87,7 @@ export interface Estimate {
     readonly step: number;
     /** 6 · active parameters · batch · length. */
     readonly sixPD: number;
-    /** Whether the step was counted in its graph, or is 3 forward passes as in 6PD: an op has no gradient. */
+    /** Whether the step was counted in its graph, or is 3 forward passes as in 6PD and the optimiser: an op has no gradient. */
     readonly counted: boolean;
     readonly terms: { readonly forward: Terms; readonly backward: Terms };
   };
@@ -226,7 +223,7 @@ function termsOf(
 }
 
 function flopsOf(
-  { forward: run, training }: ModelGraphs,
+  { forward: run, training, update }: ModelGraphs,
   parts: Components,
   forwardCost: ProgramCost,
   active: number,
@@ -239,7 +236,9 @@ function flopsOf(
     const twice = Object.entries(forwardTerms).map(([term, flops]) => [term, 2 * flops]);
     const terms = { forward: forwardTerms, backward: Object.fromEntries(twice) as Terms };
     const backward = 2 * forward;
-    return { forward, backward, optimizer: 0, step: 3 * forward, sixPD, counted: false, terms };
+    const optimizer = update ? costOfRun(update.run).flops : 0;
+    const step = forward + backward + optimizer;
+    return { forward, backward, optimizer, step, sixPD, counted: false, terms };
   }
   const cost = costOfRun(training.step);
   const step = cost.flops;
@@ -281,23 +280,24 @@ function trainingMemory(
   parameters: number,
   workload: GivenWorkload & { readonly length: number },
 ): Estimate['memory']['training'] {
-  const { dtype, optimizer, zero, devices, recompute } = workload;
+  const { dtype, zero, devices, recompute } = workload;
   const { tensorParallel: tensor, pipelineParallel: pipeline, sequenceParallel } = workload;
   const isMixed = dtype === 'float16' || dtype === 'bfloat16';
-  const kept = model.training?.moments.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const moments = kept ?? (momentsPerParameter[optimizer] ?? 1) * parameters;
-  const states = modelStates(
+  const kept = (model.training ?? model.update)?.moments ?? [];
+  const moments = kept.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const perDevice = modelStates(
     { parameters, moments, isMixed },
     { tensor, pipeline, replicas: devices / (tensor * pipeline), zero },
   );
   const sizes = activationSizes(model, parts, forwardCost, workload, isMixed ? 2 : 4);
   const parallelism = { tensor, pipeline, sequence: sequenceParallel };
   const activationsBy = Object.fromEntries(
-    recomputations.map((kind) => [kind, activationMemory(sizes, parallelism, kind)]),
+    recomputations.map((kind) => [kind, Math.ceil(activationMemory(sizes, parallelism, kind))]),
   ) as Record<Recomputation, number>;
   const activations = activationsBy[recompute];
-  const total = states.weights + states.gradients + states.optimizer + activations;
-  return { ...states, activations, total, activationsBy };
+  const { weights, gradients, optimizer } = perDevice;
+  const total = weights + gradients + optimizer + activations;
+  return { ...perDevice, activations, total, activationsBy };
 }
 
 /** The shape of a stack of layers, read from its graph. */
@@ -355,8 +355,8 @@ function rooflines(
 ): Estimate['roofline'] {
   const pass = roofline(forwardCost, machine);
   const decode = decoding ? roofline(costOfRun(decoding.decode), machine) : null;
-  const rate = (tokens: number, { seconds }: Roofline): number =>
-    seconds === null || seconds === 0 ? 0 : tokens / seconds;
+  // Every run moves some bytes, which take a machine some time.
+  const rate = (tokens: number, { seconds }: Roofline): number => tokens / (seconds ?? Infinity);
   return {
     forward: pass,
     decode,

@@ -3,7 +3,13 @@
  * are the N rows x_i of a matrix [N, d], of length at most M; a state ξ is a row of another. The paper has both as columns.
  */
 import { mismatch } from '../errors.js';
-import { checkFloat, checkOptions, checkSizes, describeValue } from '../graph/options.js';
+import {
+  checkFloat,
+  checkOptions,
+  checkSignal,
+  checkSizes,
+  describeValue,
+} from '../graph/options.js';
 import { type NdArray, run } from '../graph/run.js';
 import { expectTensor, type Tensor, tensor } from '../graph/tensor.js';
 import { attention } from '../ops/index.js';
@@ -69,6 +75,7 @@ export async function trajectory(
   const where = 'hopfield.trajectory';
   checkOptions(where, options, ['beta', 'steps', 'signal']);
   const { steps = 1, signal } = options;
+  checkSignal(where, signal);
   const beta = betaOf(where, options);
   checkSizes(where, { steps });
   if (steps > mostSteps)
@@ -139,7 +146,7 @@ export function separations(patterns: Rows): Float64Array {
  * 1/(2βM) away from it: 2e(N − 1)M·e^{−βΔ_i} (theorem 5). `isWellSeparated` says where the theorem holds: Δ_i ≥ 2/(βN) + β⁻¹ ln(2(N −
  * 1)NβM²), by which there is a fixed point within 1/(βNM) of the pattern (appendix A.1).
  *
- * @param patterns [N, d]. @returns for each pattern.
+ * @param patterns [N, d]. @returns for each pattern; an error beyond float64, of a pattern far shorter than another, is Infinity.
  */
 export function retrievalBounds(
   patterns: Rows,
@@ -161,7 +168,7 @@ export function retrievalBounds(
 /**
  * How many random patterns on a sphere of radius K·√(d − 1) are stored with probability 1 − p at least: √p·c^{(d − 1)/4}, where
  * c = b / W₀(e^{a + ln b}), a = 2/(d − 1)·(1 + ln(2βK²p(d − 1))) and b = 2K²β/5, wherever c ≥ (2/√p)^{4/(d − 1)} (theorem 3);
- * `holds` says whether that is so. Exponential in d.
+ * `holds` says whether that is so. Exponential in d: `patterns`, and for the smallest p·K²·β `base`, are Infinity beyond float64.
  *
  * @param options.dimension d, at least 2. @param options.failure p, above 0 and at most 1. @param options.radius K, positive.
  */
@@ -175,7 +182,9 @@ export function capacity(
   checkSizes(where, { dimension });
   checkFloat(`${where}: failure`, failure);
   checkFloat(`${where}: radius`, radius);
-  if (!(dimension >= 2 && failure > 0 && failure <= 1 && radius > 0)) {
+  // What float32 has as 0 would not do in the logarithms.
+  const isPositive = Math.fround(failure) > 0 && Math.fround(radius) > 0;
+  if (!(dimension >= 2 && isPositive && failure <= 1)) {
     const found = `${dimension}, ${failure} and ${radius}`;
     const expected = 'a dimension of at least 2, a failure in (0, 1] and a positive radius';
     throw mismatch('ERR_ARGUMENT', where, expected, found);

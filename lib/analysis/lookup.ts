@@ -1,6 +1,6 @@
 /** Attention read as a database: a query is compared with every key, and gets a mean of the values. */
 import { mismatch } from '../errors.js';
-import { checkFloat, checkOptions } from '../graph/options.js';
+import { checkFloat, checkOptions, checkSignal } from '../graph/options.js';
 import { type NdArray, run } from '../graph/run.js';
 import { tensor } from '../graph/tensor.js';
 import { attention } from '../ops/index.js';
@@ -38,6 +38,7 @@ export async function lookup(
 ): Promise<NdArray> {
   checkOptions('lookup', options, ['t', 'signal']);
   const { t = 1, signal } = options;
+  checkSignal('lookup', signal);
   if (t !== Infinity) checkFloat('lookup: t', t, 0);
   const q = matrixOf(queries, 'lookup: queries');
   const k = matrixOf(keys, 'lookup: keys');

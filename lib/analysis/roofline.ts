@@ -4,7 +4,7 @@ import type { ProgramCost } from '../graph/cost.js';
 /** A device by its two ceilings: what `heddle bench machine` measures. */
 export interface Machine {
   readonly name?: string;
-  /** Arithmetic, GFLOP/s. */
+  /** Arithmetic, GFLOP/s; from 10⁻⁶ to 10¹², as the other. */
   readonly gflops: number;
   /** Reading of memory, GB/s. */
   readonly gbps: number;

@@ -47,15 +47,28 @@ function fromRows(rows: readonly (readonly number[] | Float32Array)[], where: st
   return { data, shape: [rows.length, columns] };
 }
 
-function fromNdArray(given: unknown, where: string): Matrix {
+/** Throws ERR_ARGUMENT for what is no array of float32, ERR_SHAPE for a shape that is not of whole numbers or does not fit the data. */
+export function checkNdArray(
+  given: unknown,
+  where: string,
+  expected = 'an NdArray of float32',
+): NdArray & { data: Float32Array } {
   const { data, shape } = (given ?? {}) as Partial<NdArray>;
   if (!(data instanceof Float32Array && Array.isArray(shape))) {
-    const expected = 'rows of numbers, or an NdArray';
     throw mismatch('ERR_ARGUMENT', where, expected, describeValue(given));
   }
+  const isWhole = Array.from(shape).every((dim) => Number.isInteger(dim) && dim >= 0);
+  if (!isWhole || shape.reduce((product, dim) => product * dim, 1) !== data.length) {
+    const found = `[${shape.map(describeValue).join(', ')}] and ${data.length} numbers`;
+    throw mismatch('ERR_SHAPE', where, 'a shape of whole numbers that fits the data', found);
+  }
+  return { data, shape };
+}
+
+function fromNdArray(given: unknown, where: string): Matrix {
+  const { data, shape } = checkNdArray(given, where, 'rows of numbers, or an NdArray');
   const [rows = 0, columns = 0] = shape;
-  const isWhole = shape.every((dim) => Number.isInteger(dim) && dim >= 0);
-  if (shape.length !== 2 || !isWhole || rows * columns !== data.length) {
+  if (shape.length !== 2) {
     const found = `[${shape.join(', ')}] and ${data.length} numbers`;
     throw mismatch('ERR_SHAPE', where, 'a shape [rows, columns] that fits the data', found);
   }

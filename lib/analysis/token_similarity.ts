@@ -8,6 +8,7 @@ import { checkOptions, checkSizes, describeValue } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 import { formatShape } from '../graph/shape.js';
 import { DisjointSets } from './disjoint_sets.js';
+import { checkNdArray } from './rows.js';
 
 export interface TokenSimilarity {
   /** Mean inner product of two tokens' directions; 1 where there is one token alone. */
@@ -21,9 +22,11 @@ export interface TokenSimilarity {
 export interface TokenSimilarityOptions {
   /** Inner product from which on two tokens are joined; default 0.9. */
   threshold?: number;
-  /** Of the histogram; default 40. */
+  /** Of the histogram, at most 10,000; default 40. */
   bins?: number;
 }
+
+const mostBins = 10_000;
 
 export const similarityNames = ['threshold', 'bins'] as const;
 
@@ -40,11 +43,14 @@ export function tokenSimilarity(
   checkOptions('tokenSimilarity', options, similarityNames);
   const { threshold = 0.9, bins = 40 } = options;
   checkSizes('tokenSimilarity', { bins });
-  if (!(threshold >= -1 && threshold <= 1)) {
+  if (bins > mostBins) {
+    throw mismatch('ERR_ARGUMENT', 'tokenSimilarity: bins', `at most ${mostBins}`, `${bins}`);
+  }
+  if (!(typeof threshold === 'number' && threshold >= -1 && threshold <= 1)) {
     const found = describeValue(threshold);
     throw mismatch('ERR_ARGUMENT', 'tokenSimilarity: threshold', 'a number from −1 to 1', found);
   }
-  const directions = directionsOf(hidden);
+  const directions = directionsOf(checkNdArray(hidden, 'tokenSimilarity'));
   const histogram = new Array<number>(bins).fill(0);
   const groups = new DisjointSets(directions.length);
   let sum = 0;
@@ -64,7 +70,7 @@ export function tokenSimilarity(
 function directionsOf({ data, shape }: NdArray): Float64Array[] {
   const [rows = 0, width = 0] = shape.length === 3 ? shape.slice(1) : shape;
   const isOneText = shape.length === 2 || (shape.length === 3 && shape[0] === 1);
-  if (!isOneText || rows === 0 || data.length !== rows * width) {
+  if (!isOneText || rows === 0) {
     const expected = 'vectors of one text, [1, n, width] or [n, width]';
     throw mismatch('ERR_SHAPE', 'tokenSimilarity', expected, formatShape(shape));
   }

@@ -95,7 +95,7 @@ export interface ModelStates {
 }
 
 /**
- * What a device holds beside activations. Tensor and pipeline parallelism divide all of it; ZeRO (Rajbhandari et al. 2020,
+ * What a device holds beside activations, in whole bytes. Tensor and pipeline parallelism divide all of it; ZeRO (Rajbhandari et al. 2020,
  * "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models", section 5; Transformer Math 101, "Sharded
  * optimizers") divides among replicas the optimiser's states (stage 1), gradients as well (2), parameters as well (3).
  *
@@ -110,17 +110,8 @@ export function modelStates(
   const share = 1 / (division.tensor * division.pipeline);
   const from = (stage: number): number => share / (zero >= stage ? replicas : 1);
   return {
-    weights: parameter * of.parameters * from(3),
-    gradients: gradient * of.parameters * from(2),
-    optimizer: (copy * of.parameters + moment * of.moments) * from(1),
+    weights: Math.ceil(parameter * of.parameters * from(3)),
+    gradients: Math.ceil(gradient * of.parameters * from(2)),
+    optimizer: Math.ceil((copy * of.parameters + moment * of.moments) * from(1)),
   };
 }
-
-/** Moments for each parameter, of optimisers that keep as many for all. */
-export const momentsPerParameter: Readonly<Partial<Record<string, number>>> = {
-  adamW: 2,
-  adam: 2,
-  lion: 1,
-  momentum: 1,
-  sgd: 0,
-};

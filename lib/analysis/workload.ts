@@ -32,7 +32,7 @@ export interface Workload {
   dtype?: WeightDType;
   /** How cached keys and values are kept; default float32, as by `load`. */
   cacheDtype?: CacheDType;
-  /** Tokens that the model is trained on in all; default: the optimum of Hoffmann et al. 2022, by their first approach. */
+  /** Tokens that the model is trained on in all, at most 10¹⁸; default: the optimum of Hoffmann et al. 2022, by their first approach. */
   tokens?: number;
   /** Default adamW. */
   optimizer?: OptimizerName;
@@ -42,17 +42,17 @@ export interface Workload {
   zero?: 0 | 1 | 2 | 3;
   /** Of the whole; default: as many as one replica takes. */
   devices?: number;
-  /** Devices that share each layer's matrices; default 1. */
+  /** Devices that share each layer's matrices: a divisor of the heads; default 1. */
   tensorParallel?: number;
-  /** Stages that the layers are divided into; default 1. */
+  /** Stages that the layers are divided into, at most as many; default 1. */
   pipelineParallel?: number;
   /** Whether tensor parallelism divides norms and dropout by position, too; default false. */
   sequenceParallel?: boolean;
   /** One device; left out: no times. */
   machine?: Machine;
-  /** Share of the machine's FLOP/s that training reaches, above 0 and at most 1; default 0.4. */
+  /** Share of the machine's FLOP/s that training reaches, from 10⁻⁶ to 1; default 0.4. */
   utilization?: number;
-  /** Of one device for an hour, in any currency; left out: no cost. */
+  /** Of one device for an hour, in any currency, at most 10⁹; needs a machine. Left out: no cost. */
   price?: number;
 }
 
@@ -81,6 +81,11 @@ const names: readonly (keyof Workload)[] = [
 ];
 
 const mostSequences = 2 ** 20;
+/** Within these no product of a model's FLOPs, tokens, seconds and price leaves float64. */
+const mostTokens = 1e18;
+const mostPrice = 1e9;
+const leastUtilization = 1e-6;
+export const speedRange = { least: 1e-6, most: 1e12 } as const;
 
 /** @throws ERR_ARGUMENT naming the option. */
 export function checkWorkload(workload: Workload = {}): GivenWorkload {
@@ -106,9 +111,13 @@ export function checkWorkload(workload: Workload = {}): GivenWorkload {
     const found = describeValue(sequenceParallel);
     throw mismatch('ERR_ARGUMENT', `${where}: sequenceParallel`, 'true or false', found);
   }
-  if (tokens !== undefined) checkAmount('tokens', tokens);
-  if (price !== undefined) checkAmount('price', price);
-  checkAmount('utilization', utilization, 1);
+  if (tokens !== undefined) checkAmount('tokens', tokens, { most: mostTokens });
+  if (price !== undefined) checkAmount('price', price, { most: mostPrice });
+  if (price !== undefined && machine === undefined) {
+    const expected = 'a machine with it (--machine), whose hours have that price';
+    throw mismatch('ERR_ARGUMENT', `${where}: price`, expected, 'none');
+  }
+  checkAmount('utilization', utilization, { least: leastUtilization, most: 1 });
   if (machine !== undefined) checkMachine(machine);
   const replica = tensorParallel * pipelineParallel;
   if (devices % replica !== 0) {
@@ -134,18 +143,44 @@ export function checkWorkload(workload: Workload = {}): GivenWorkload {
   };
 }
 
-/** @throws ERR_ARGUMENT for a machine whose speeds are no positive numbers. */
+/**
+ * A device of a pipeline has a layer at least, and one of a tensor-parallel group as many heads as the others (Megatron-LM:
+ * Shoeybi et al. 2019, section 3).
+ * @param layers of the model. @param heads of each of its attention sublayers.
+ * @throws ERR_ARGUMENT naming the option.
+ */
+export function checkParallelism(
+  { tensorParallel, pipelineParallel }: GivenWorkload,
+  layers: number,
+  heads: readonly number[],
+): void {
+  if (pipelineParallel > layers) {
+    const expected = `at most ${layers}, the layers of the model`;
+    throw mismatch('ERR_ARGUMENT', 'estimate: pipelineParallel', expected, `${pipelineParallel}`);
+  }
+  const undivided = heads.find((count) => count % tensorParallel !== 0);
+  if (undivided === undefined) return;
+  const expected = `a divisor of ${undivided}, the heads of attention`;
+  throw mismatch('ERR_ARGUMENT', 'estimate: tensorParallel', expected, `${tensorParallel}`);
+}
+
+/** @throws ERR_ARGUMENT for a machine whose speeds are no numbers of `speedRange`. */
 export function checkMachine(machine: Machine): void {
   if (typeof machine !== 'object' || machine === null) {
     const expected = 'an object with gflops and gbps';
     throw mismatch('ERR_ARGUMENT', 'estimate: machine', expected, describeValue(machine));
   }
-  checkAmount('machine: gflops', machine.gflops);
-  checkAmount('machine: gbps', machine.gbps);
+  checkAmount('machine: gflops', machine.gflops, speedRange);
+  checkAmount('machine: gbps', machine.gbps, speedRange);
 }
 
-function checkAmount(name: string, given: unknown, most = Number.MAX_VALUE): void {
-  if (typeof given === 'number' && given > 0 && given <= most) return;
-  const expected = most === 1 ? 'a number above 0, at most 1' : 'a finite number above 0';
-  throw mismatch('ERR_ARGUMENT', `estimate: ${name}`, expected, describeValue(given));
+function checkAmount(
+  name: string,
+  given: unknown,
+  { least = 0, most }: { least?: number; most: number },
+): void {
+  const isNumber = typeof given === 'number' && given > 0;
+  if (isNumber && given >= least && given <= most) return;
+  const from = least > 0 ? `from ${least} to ${most}` : `above 0, at most ${most}`;
+  throw mismatch('ERR_ARGUMENT', `estimate: ${name}`, `a number ${from}`, describeValue(given));
 }

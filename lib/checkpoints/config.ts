@@ -46,12 +46,13 @@ export class Config {
   number(name: string, options: FieldOptions<number> & { min?: number } = {}): number {
     const { min = -Infinity } = options;
     const isFitting = (value: unknown): value is number =>
-      typeof value === 'number' && Number.isFinite(value) && value >= min;
+      typeof value === 'number' && Number.isFinite(Math.fround(value)) && value >= min;
     return this.field(
       name,
       options,
       isFitting,
-      min === -Infinity ? 'a number' : `a number from ${min}`,
+      // Models compute in float32.
+      min === -Infinity ? 'a number from -3.4e38 to 3.4e38' : `a number from ${min} to 3.4e38`,
     );
   }
 

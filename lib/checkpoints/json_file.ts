@@ -43,6 +43,7 @@ export function describeJson(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (isFields(value)) return 'an object';
-  const text = JSON.stringify(value);
+  // What JSON cannot hold, fields that a program gives may.
+  const text = typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

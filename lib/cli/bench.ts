@@ -1,9 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import type { CAC } from 'cac';
-import { HeddleError } from '../errors.js';
 import type { Ceilings } from '../graph/profile.js';
 import { type Profile, type ProfiledNode, profile } from '../tasks/profile.js';
 import { interruptible, openModel, withModelOptions } from './model_options.js';
+import { writeNamedFile } from './named_file.js';
 import { count, note, noteCut, printJson, printLine, table } from './output.js';
 import { linesOf } from './text_lines.js';
 
@@ -79,10 +78,5 @@ function print(
 }
 
 async function writeTrace(file: string, found: Profile): Promise<void> {
-  try {
-    await writeFile(file, JSON.stringify(found.trace()));
-  } catch (cause) {
-    const message = `--trace: ${file} cannot be written (${(cause as Error).message})`;
-    throw new HeddleError('ERR_FILE', message, { cause });
-  }
+  await writeNamedFile('trace', file, JSON.stringify(found.trace()));
 }

@@ -1,8 +1,8 @@
 import type { CAC } from 'cac';
 import { optimizerNames, recomputations } from '../analysis/workload.js';
-import { HeddleError } from '../errors.js';
+import { HeddleError, mismatch } from '../errors.js';
 import { weightDTypes } from '../graph/parameters.js';
-import { type Estimate, estimate, type Workload } from '../tasks/estimate.js';
+import { type Estimate, estimate, mostLayers, type Workload } from '../tasks/estimate.js';
 import {
   estimateSource,
   type PlainSizes,
@@ -97,6 +97,17 @@ function plainSizes(options: Record<string, unknown>): PlainSizes | undefined {
     if (given[name] !== undefined) continue;
     throw new HeddleError('ERR_ARGUMENT', `--${name}: expected a whole number from 1, found none`);
   }
+  const { layers = 1, hidden = 1, heads = 1, keyHeads = 1 } = given;
+  const fits: readonly (readonly [name: string, isFitting: boolean, expected: string])[] = [
+    ['layers', layers <= mostLayers, `at most ${mostLayers}`],
+    ['heads', hidden % heads === 0, `a divisor of --hidden, ${hidden}`],
+    ['key-heads', heads % keyHeads === 0, `a divisor of --heads, ${heads}`],
+  ];
+  for (const [name, isFitting, expected] of fits) {
+    if (isFitting) continue;
+    const found = String(options[name === 'key-heads' ? 'keyHeads' : name]);
+    throw mismatch('ERR_ARGUMENT', `--${name}`, expected, found);
+  }
   return Object.fromEntries(present) as unknown as PlainSizes;
 }
 
@@ -137,7 +148,8 @@ const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, b: 1e9,
 /** A number, perhaps of thousands (K), millions (M), billions (B) or trillions (T). */
 function amount(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  const [, digits, unit = ''] = /^(\d+(?:\.\d*)?(?:e\+?\d+)?)([kmbt]?)$/i.exec(String(value)) ?? [];
+  const [, digits, unit = ''] =
+    /^(\d+(?:\.\d*)?(?:e[+-]?\d+)?)([kmbt]?)$/i.exec(String(value)) ?? [];
   const number = Number(digits) * (units[unit.toLowerCase()] ?? Number.NaN);
   if (number > 0 && Number.isFinite(number)) return number;
   throw new HeddleError(

@@ -20,12 +20,7 @@ export async function inspectClusters(
   noteRead(found);
   if (options.plot !== undefined) {
     const file = String(options.plot);
-    try {
-      await writePlot(file, clustersPlot(found, `${model.architecture}, “${cellOf(text, 60)}”`));
-    } catch (cause) {
-      const message = `--plot: ${file} cannot be written (${(cause as Error).message})`;
-      throw new HeddleError('ERR_FILE', message, { cause });
-    }
+    await writePlot(file, clustersPlot(found, `${model.architecture}, “${cellOf(text, 60)}”`));
     note(`${file} is written`);
   }
   if (options.json) printJson({ architecture: model.architecture, ...found });

@@ -1,8 +1,6 @@
 /** What the views of `heddle inspect` share. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { HeddleError } from '../errors.js';
 import type { InspectedText, InspectedTextOptions } from '../tasks/inspected_text.js';
+import { writeNamedFile } from './named_file.js';
 import { count, note } from './output.js';
 
 export function readingOptions(
@@ -24,13 +22,7 @@ export function noteRead({ tokens, length }: InspectedText): void {
 
 /** Writes a page; folders on the way to it are made. */
 export async function writePage(file: string, html: string): Promise<void> {
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, html);
-  } catch (cause) {
-    const message = `--html: ${file} cannot be written (${(cause as Error).message})`;
-    throw new HeddleError('ERR_FILE', message, { cause });
-  }
+  await writeNamedFile('html', file, html);
   note(`${file} is written: open it in a browser`);
 }
 

@@ -29,12 +29,7 @@ export async function inspectPositions(
       const message = `--plot: ${model.architecture} has no encoding of positions that could be drawn`;
       throw new HeddleError('ERR_UNSUPPORTED', message);
     }
-    try {
-      await writePlot(file, positionsPlot(found, model.architecture));
-    } catch (cause) {
-      const message = `--plot: ${file} cannot be written (${(cause as Error).message})`;
-      throw new HeddleError('ERR_FILE', message, { cause });
-    }
+    await writePlot(file, positionsPlot(found, model.architecture));
     note(`${file} is written`);
   }
   if (options.json) printJson({ architecture: model.architecture, ...found });

@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { CAC } from 'cac';
 import { particleFrame } from '../analysis/pages/particle_frames.js';
 import { ParticleFilm, particlesPage } from '../analysis/pages/particles_page.js';
@@ -7,6 +7,7 @@ import type { ParticleOptions } from '../analysis/particles/options.js';
 import { type ParticleRun, particles } from '../analysis/particles/particles.js';
 import { HeddleError } from '../errors.js';
 import { interruptible } from './model_options.js';
+import { checkTarget, writeNamedFile } from './named_file.js';
 import { note, ProgressBar, printJson, printLine, table } from './output.js';
 import { runPlot } from './particles_plot.js';
 import { writePlot } from './plot_svg.js';
@@ -56,6 +57,9 @@ async function runParticles(given: Record<string, unknown>, signal: AbortSignal)
     );
   }
   const film = html || frames ? new ParticleFilm(n, d, samples) : undefined;
+  if (html) await checkTarget('html', String(html));
+  if (frames) await checkTarget('frames', String(frames), 'folder');
+  if (plot) await checkTarget('plot', String(plot));
   const positions: number[][][] = [];
   const bar = new ProgressBar('particles');
   let run: ParticleRun;
@@ -73,7 +77,9 @@ async function runParticles(given: Record<string, unknown>, signal: AbortSignal)
     bar.end();
   }
   const description = `${dynamics.toUpperCase()} dynamics of ${n} particles, d = ${d}, β = ${beta}`;
-  if (html && film) await write(String(html), particlesPage(film, description));
+  if (html && film) {
+    await writeNamedFile('html', String(html), particlesPage(film, description));
+  }
   if (frames && film) await writeFrames(String(frames), film);
   if (plot) await writePlot(String(plot), runPlot(run, description));
   if (json) {
@@ -129,16 +135,11 @@ async function wordOrFile(name: string, value: unknown, words: string[]): Promis
 const rows = (x: Float64Array, d: number): number[][] =>
   Array.from({ length: x.length / d }, (_, i) => [...x.subarray(i * d, (i + 1) * d)]);
 
-async function write(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-}
-
 async function writeFrames(folder: string, film: ParticleFilm): Promise<void> {
   const digits = String(film.times.length - 1).length;
   for (const i of film.times.keys()) {
     const name = `frame-${String(i).padStart(digits, '0')}.svg`;
-    await write(join(folder, name), particleFrame(film, i));
+    await writeNamedFile('frames', join(folder, name), particleFrame(film, i));
   }
 }
 

@@ -1,7 +1,6 @@
 /** Pictures: Vega-Lite specifications drawn as SVG, in the style of the documentation's. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
+import { writeNamedFile } from './named_file.js';
 import style from './plot_style.json' with { type: 'json' };
 
 /**
@@ -24,9 +23,7 @@ export async function plotSvg(specification: TopLevelSpec): Promise<string> {
   }
 }
 
-/** Writes the picture of a specification; folders on the way to it are made. */
+/** Writes the picture of a specification to the file that `--plot` names; folders on the way to it are made. */
 export async function writePlot(file: string, specification: TopLevelSpec): Promise<void> {
-  const svg = await plotSvg(specification);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, svg);
+  await writeNamedFile('plot', file, await plotSvg(specification));
 }

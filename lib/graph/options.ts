@@ -42,6 +42,12 @@ export function checkSizes(
   }
 }
 
+/** Throws ERR_ARGUMENT unless `given` is an AbortSignal, or left out. */
+export function checkSignal(where: string, given: unknown): void {
+  if (given === undefined || given instanceof AbortSignal) return;
+  throw mismatch('ERR_ARGUMENT', `${where}: signal`, 'an AbortSignal', describeValue(given));
+}
+
 /** Throws ERR_ARGUMENT unless `given` is one of `choices`. */
 export function checkChoice(where: string, given: unknown, choices: readonly string[]): void {
   if (!(choices as readonly unknown[]).includes(given)) {

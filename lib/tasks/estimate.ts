@@ -1,13 +1,13 @@
 import { type CountedRun, countedRun } from '../analysis/counted_run.js';
 import { decodingRuns } from '../analysis/decoding_runs.js';
-import {
-  type Estimate,
-  estimateOf,
-  type ModelGraphs,
-  type TrainingRuns,
-} from '../analysis/estimate.js';
+import { type Estimate, estimateOf, type ModelGraphs } from '../analysis/estimate.js';
 import { UnfilledParameters } from '../analysis/unfilled_parameters.js';
-import { checkWorkload, type GivenWorkload, type Workload } from '../analysis/workload.js';
+import {
+  checkParallelism,
+  checkWorkload,
+  type GivenWorkload,
+  type Workload,
+} from '../analysis/workload.js';
 import { Config } from '../checkpoints/config.js';
 import type { JsonFields } from '../checkpoints/json_file.js';
 import { isFields } from '../checkpoints/json_file.js';
@@ -66,6 +66,7 @@ export function estimateConfig(
   stored?: StoredWeights,
 ): Estimate {
   const given = checkWorkload(workload);
+  checkLayers(config);
   try {
     const model = new EstimatedModel(config, given, stored);
     return estimateOf(model.graphs, model.workload);
@@ -74,6 +75,25 @@ export function estimateConfig(
     if (!(cause instanceof RangeError)) throw cause;
     const message = `${config.file}: expected sizes that a model can have, found some too large (${cause.message})`;
     throw new HeddleError('ERR_CONFIG', message, { where: config.file, cause });
+  }
+}
+
+/** Of a stack; more are refused. */
+export const mostLayers = 10_000;
+
+/** Throws ERR_CONFIG for more layers than one waits for: each is built, under whatever name an architecture counts them. */
+function checkLayers({ fields, file }: Config): void {
+  for (const name of [
+    'num_hidden_layers',
+    'n_layer',
+    'n_layers',
+    'num_layers',
+    'encoder_layers',
+    'decoder_layers',
+  ]) {
+    const found = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (!(typeof found === 'number' && found > mostLayers)) continue;
+    throw mismatch('ERR_CONFIG', `${file}: ${name}`, `at most ${mostLayers} layers`, `${found}`);
   }
 }
 
@@ -131,6 +151,7 @@ class EstimatedModel {
     }
     const kept = dtype ?? given.dtype;
     this.workload = { ...given, length, ...(kept === undefined ? {} : { dtype: kept }) };
+    checkParallelism(this.workload, network.layers, headsOf(network.results));
     this.graphs = this.graphsOf(network, dtype);
   }
 
@@ -142,7 +163,6 @@ class EstimatedModel {
       network.others.length > 0 ? trace(named([...network.results, ...network.others])) : forward;
     // Training is in float32, whatever inference is in.
     const trained = dtype === 'float32' ? network : this.network('float32');
-    const training = this.training(trained);
     const cached = this.isTransformer
       ? { cacheBytes: crossCacheBytes(this.config, hiddenSize, batch * length) }
       : {};
@@ -160,7 +180,7 @@ class EstimatedModel {
       ...(decoder && vocabulary > 0
         ? { decoding: decodingRuns(decoder, { batch, length, cacheDtype }) }
         : {}),
-      ...(training ? { training } : {}),
+      ...this.training(trained),
     };
   }
 
@@ -177,7 +197,7 @@ class EstimatedModel {
   }
 
   /** One step as `heddle train` makes it, on all that the loss depends on. */
-  private training(network: Network): TrainingRuns | undefined {
+  private training(network: Network): Pick<ModelGraphs, 'training' | 'update'> {
     const { recompute, optimizer } = this.workload;
     const loss = network.results
       .map((result) => new LabelLoss(result, result.shape[0] ?? 1).loss)
@@ -185,23 +205,23 @@ class EstimatedModel {
     const known = network.parameters.roles();
     const used = new Set(trace({ loss }).states.filter((state) => known.has(state)));
     const roles = new Map([...known].filter(([state]) => used.has(state)));
+    const update = {
+      groups: [{ parameters: [...roles.keys()] }],
+      optimizer: optimizers[optimizer](),
+      clipNorm: 1,
+    };
     try {
       const { traced, states } = TrainingStep.record({
+        ...update,
         loss,
-        groups: [{ parameters: roles.keys() }],
-        optimizer: optimizers[optimizer](),
-        clipNorm: 1,
         ...(recompute === 'full' ? { checkpoints: network.checkpoints } : {}),
       });
-      return {
-        roles,
-        optimizerPath,
-        step: this.counted(network, traced),
-        moments: states,
-      };
+      const step = this.counted(network, traced);
+      return { training: { roles, optimizerPath, step, moments: states } };
     } catch (error) {
-      if (error instanceof HeddleError && error.code === 'ERR_UNSUPPORTED') return undefined;
-      throw error;
+      if (!(error instanceof HeddleError && error.code === 'ERR_UNSUPPORTED')) throw error;
+      const { traced, states } = TrainingStep.recordUpdate(update);
+      return { update: { run: this.counted(network, traced), moments: states } };
     }
   }
 
@@ -293,6 +313,12 @@ function transformerNetwork(config: Config, source: ParameterSource): Network {
 function crossCacheBytes(config: Config, width: number, tokens: number): number {
   return 4 * 2 * 2 * config.integer('decoder_layers', { min: 1, default: 6 }) * width * tokens;
 }
+
+/** Of each attention sublayer. */
+const headsOf = (results: readonly Tensor[]): number[] =>
+  trace(named(results)).program.nodes.flatMap(({ op, attributes }) =>
+    op === 'attention' ? [Number(attributes.heads)] : [],
+  );
 
 const named = (tensors: readonly Tensor[]): Record<string, Tensor> =>
   Object.fromEntries(tensors.map((tensor, i) => [`output ${i}`, tensor]));

@@ -1,13 +1,14 @@
 import { dirname, join } from 'node:path';
 import { knownMachines, type Machine } from '../analysis/roofline.js';
+import { speedRange } from '../analysis/workload.js';
 import { openCheckpoint } from '../checkpoints/checkpoint.js';
 import { Config } from '../checkpoints/config.js';
 import { isFloatingPoint } from '../checkpoints/dtype.js';
 import { kindOf } from '../checkpoints/file_reading.js';
 import { type JsonFields, readJsonObject } from '../checkpoints/json_file.js';
 import { CheckpointSource } from '../checkpoints/parameter_source.js';
-
 import { HeddleError, mismatch } from '../errors.js';
+import { describeValue } from '../graph/options.js';
 import { elementCount } from '../graph/shape.js';
 import { type Estimate, estimateConfig, type StoredWeights, type Workload } from './estimate.js';
 import type { SourceOptions } from './source.js';
@@ -22,7 +23,12 @@ export async function estimateSource(
   workload: Workload = {},
   options: SourceOptions = {},
 ): Promise<Estimate> {
-  const isFile = (await kindOf(source)) === 'file';
+  const kind = await kindOf(source);
+  const isFile = kind === 'file';
+  if (kind === 'absent' && /^[./]|\.json$/.test(source)) {
+    const expected = 'a config.json, a folder or a hub id';
+    throw mismatch('ERR_NOT_FOUND', source, expected, 'no such file');
+  }
   const file = isFile ? source : await configOf(source, options);
   const config = new Config(await readJsonObject(file), file);
   return estimateConfig(config, workload, isFile ? undefined : await weightsIn(dirname(file)));
@@ -107,11 +113,17 @@ export function plainConfig(sizes: PlainSizes): JsonFields {
 export async function readMachine(source: string): Promise<Machine> {
   const known = Object.hasOwn(knownMachines, source) ? knownMachines[source] : undefined;
   if (known) return known;
+  if ((await kindOf(source)) === 'absent') {
+    const expected = `${Object.keys(knownMachines).join(', ')} or a file`;
+    throw mismatch('ERR_NOT_FOUND', 'estimate: machine', expected, describeValue(source));
+  }
   const fields = new Config(await readJsonObject(source), source);
   const speed = (name: string): number => {
     const value = fields.number(name);
-    if (value > 0) return value;
-    throw mismatch('ERR_CONFIG', `${source}: ${name}`, 'a number above 0', `${value}`);
+    const { least, most } = speedRange;
+    if (value >= least && value <= most) return value;
+    const expected = `a number from ${least} to ${most}`;
+    throw mismatch('ERR_CONFIG', `${source}: ${name}`, expected, `${value}`);
   };
   const name = fields.string('name', { default: '' });
   return { ...(name ? { name } : {}), gflops: speed('gflops'), gbps: speed('gbps') };

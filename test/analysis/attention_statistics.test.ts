@@ -81,6 +81,10 @@ describe('attentionStatistics', () => {
     ['no square', { data: new Float32Array(6), shape: [1, 2, 3] }, 'ERR_SHAPE'],
     ['too few numbers', { data: new Float32Array(3), shape: [1, 2, 2] }, 'ERR_SHAPE'],
     ['NaN', { data: Float32Array.of(1, 0, NaN, 1), shape: [1, 2, 2] }, 'ERR_INPUT'],
+    ['nothing', {} as never, 'ERR_ARGUMENT'],
+    ['a list', { data: [1] as never, shape: [1, 1, 1] }, 'ERR_ARGUMENT'],
+    ['more than 1', { data: Float32Array.of(2), shape: [1, 1, 1] }, 'ERR_INPUT'],
+    ['a row of less', { data: Float32Array.of(0.5), shape: [1, 1, 1] }, 'ERR_INPUT'],
     ['less than 0', { data: Float32Array.of(1, 0, -1, 1), shape: [1, 2, 2] }, 'ERR_INPUT'],
   ])('refuse %s', (_, wrong, code) => {
     expect(() => attentionStatistics(wrong)).toThrow(expect.objectContaining({ code }));

@@ -21,7 +21,8 @@ describe('countOperations', () => {
       sequential: 3,
     });
     expect(countOperations(ops.add(right, left)).sequential).toBe(3);
-    expect(countOperations(x).sequential).toBe(0);
+    expect(countOperations(x)).toEqual({ flops: 0, sequential: 0 });
+    expect(countOperations(state(2))).toEqual({ flops: 0, sequential: 0 });
   });
 
   it('counts a node once, however many paths lead to it', () => {
@@ -99,6 +100,10 @@ describe('pathLengths', () => {
     const x1 = rows(2, 1); // one number less its mean, divided by its deviation: 0 / 0
     expect(() => pathLengths(ops.layerNorm(x1, undefined, undefined, 0), x1)).toThrow(
       expect.objectContaining({ code: 'ERR_UNSUPPORTED' }),
+    );
+    const many = rows(5000);
+    expect(() => pathLengths(ops.relu(many), many)).toThrow(
+      expect.objectContaining({ code: 'ERR_ARGUMENT' }),
     );
     const unknown = input('x', [new SymbolicDim('rows'), 4], 'float32');
     expect(() => pathLengths(ops.relu(unknown), unknown)).toThrow(

@@ -239,6 +239,15 @@ describe('capacity', () => {
     expect(small.patterns).toBeCloseTo(Math.sqrt(0.001) * small.base ** (74 / 4), 9);
   });
 
+  it('is Infinity beyond float64, and never NaN', () => {
+    const many = hopfield.capacity({ beta: 10, radius: 10, dimension: 1e6, failure: 0.1 });
+    expect(many).toMatchObject({ patterns: Infinity, holds: true });
+    const small = { beta: 1e-38, radius: 1e-38, dimension: 2, failure: 1e-38 };
+    expect(hopfield.capacity(small).base).toBeGreaterThan(1e100);
+    const [short] = hopfield.retrievalBounds([[1e-3], [1e3]], { beta: 1e4 });
+    expect(short).toMatchObject({ isWellSeparated: false, error: Infinity });
+  });
+
   it('solves c·W₀ = b, W₀·e^{W₀} = e^{a + ln b} over the range of its arguments', () => {
     for (const [beta, radius, dimension, failure] of [
       [1e-3, 0.1, 2, 1],
@@ -282,6 +291,16 @@ describe('bad input', () => {
     [
       'a failure of 0',
       () => hopfield.capacity({ dimension: 20, failure: 0, radius: 1 }),
+      'ERR_ARGUMENT',
+    ],
+    [
+      'a radius that float32 has as 0',
+      () => hopfield.capacity({ dimension: 20, failure: 0.1, radius: 1e-300 }),
+      'ERR_ARGUMENT',
+    ],
+    [
+      'a signal that is none',
+      () => hopfield.retrieve(x, x, { signal: {} as never }),
       'ERR_ARGUMENT',
     ],
     [

@@ -100,6 +100,11 @@ describe('lookup', () => {
     ],
     ['values beyond float32', () => lookup([[1, 1]], keys, [[3e38], [3e38], [3e38]]), 'ERR_INPUT'],
     ['an unknown option', () => lookup([[1, 1]], keys, values, { T: 1 } as never), 'ERR_ARGUMENT'],
+    [
+      'a signal that is none',
+      () => lookup([[1, 1]], keys, values, { signal: 1 as never }),
+      'ERR_ARGUMENT',
+    ],
     ['no queries', () => lookup([], keys, values), 'ERR_SHAPE'],
     ['no keys', () => lookup([[1, 1]], [], []), 'ERR_SHAPE'],
     ['rows without numbers', () => lookup([[]], [[]], [[1]]), 'ERR_SHAPE'],

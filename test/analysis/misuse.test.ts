@@ -1,10 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { Workload } from '../../lib/analysis/workload.js';
 import { estimate } from '../../lib/tasks/estimate.js';
 import { plainConfig } from '../../lib/tasks/estimate_source.js';
 
 const fields = plainConfig({ layers: 2, hidden: 24, heads: 4, vocabulary: 50, positions: 64 });
-const llama = plainConfig({ layers: 2, hidden: 24, heads: 4, keyHeads: 2, vocabulary: 50 });
+const sizes = { layers: 2, hidden: 24, heads: 4, vocabulary: 50 };
+const llama = plainConfig({ ...sizes, keyHeads: 2 });
 
 describe('estimate refuses', () => {
   it.each([
@@ -14,8 +16,10 @@ describe('estimate refuses', () => {
     [{ ...fields, n_head: 5 }, 'ERR_CONFIG', /heads.*divisor.*24.*5/],
     [{ ...llama, num_attention_heads: 5, num_key_value_heads: 5 }, 'ERR_CONFIG', /heads.*24.*5/],
     [{ ...llama, num_key_value_heads: 3 }, 'ERR_CONFIG', /num_key_value_heads.*3 for 4/],
-    [{ ...fields, n_layer: 2 ** 31 - 1 }, 'ERR_CONFIG', /tensors/],
+    [{ ...fields, n_layer: 2 ** 31 - 1 }, 'ERR_CONFIG', /n_layer.*at most 10000/],
     [{ architectures: ['Nothing'] }, 'ERR_UNSUPPORTED', /architectures.*Nothing/],
+    [{ ...llama, num_hidden_layers: 20_000 }, 'ERR_CONFIG', /num_hidden_layers.*at most 10000/],
+    [{ ...llama, rms_norm_eps: 1e300 }, 'ERR_CONFIG', /rms_norm_eps.*1e\+300/],
     [{}, 'ERR_UNSUPPORTED', /architectures/],
     [[], 'ERR_ARGUMENT', /config.*array/],
     [null, 'ERR_ARGUMENT', /config.*null/],
@@ -23,6 +27,11 @@ describe('estimate refuses', () => {
     const call = () => estimate(config as never, { length: 8 });
     expect(call).toThrow(message);
     expect(call).toThrow(expect.objectContaining({ name: 'HeddleError', code }));
+  });
+
+  it('a config of what JSON cannot hold', () => {
+    const call = () => estimate({ ...fields, n_embd: 24n });
+    expect(call).toThrow(expect.objectContaining({ name: 'HeddleError', code: 'ERR_CONFIG' }));
   });
 
   it.each([
@@ -38,9 +47,17 @@ describe('estimate refuses', () => {
     [{ recompute: 'some' }, /recompute.*selective.*some/],
     [{ zero: 4 }, /zero.*0 to 3.*4/],
     [{ devices: 6, tensorParallel: 4 }, /devices.*multiple of the 4.*6/],
-    [{ utilization: 1.5 }, /utilization.*at most 1.*1\.5/],
+    [{ tokens: 1e19 }, /tokens.*at most 1000000000000000000/],
+    [{ pipelineParallel: 3 }, /pipelineParallel.*at most 2.*3/],
+    [{ tensorParallel: 3 }, /tensorParallel.*divisor of 4.*3/],
+    [{ utilization: 1.5 }, /utilization.*to 1.*1\.5/],
+    [{ utilization: 1e-300 }, /utilization.*from 0\.000001.*1e-300/],
     [{ machine: { gflops: 1 } }, /gbps.*undefined/],
+    [{ machine: { gflops: 1e13, gbps: 1 } }, /gflops.*to 1000000000000.*10000000000000/],
+    [{ machine: { gflops: 1, gbps: 1e-300 } }, /gbps.*1e-300/],
     [{ price: 0 }, /price.*0/],
+    [{ price: 1e10, machine: { gflops: 1, gbps: 1 } }, /price.*at most 1000000000/],
+    [{ price: 2 }, /price.*--machine.*none/],
     [{ layers: 3 }, /only the options.*layers/],
   ])('the workload %j', (workload, message) => {
     const call = () => estimate(fields, workload as Workload);
@@ -61,9 +78,10 @@ describe('estimate', () => {
       devices: 16,
       zero: 2,
     }).memory.training;
-    expect(many.weights).toBe(one.weights / 4);
-    expect(many.gradients).toBe(one.gradients / 16);
-    expect(many.optimizer).toBe(one.optimizer / 16);
+    expect(many.weights).toBe(Math.ceil(one.weights / 4));
+    expect(many.gradients).toBe(Math.ceil(one.gradients / 16));
+    expect(many.optimizer).toBe(Math.ceil(one.optimizer / 16));
+    expect(Object.values(many.activationsBy).every(Number.isInteger)).toBe(true);
     expect(many.activations).toBeLessThan(one.activations);
   });
 
@@ -98,6 +116,16 @@ describe('estimate', () => {
     };
     expect([kept('adamW'), kept('lion'), kept('momentum'), kept('sgd')]).toEqual([2, 1, 1, 0]);
     expect(kept('adafactor')).toBeLessThan(0.5);
+  });
+
+  it('counts the optimiser alone where an op has no gradient', async () => {
+    const file = new URL('../fixtures/models/mixtral/1/config.json', import.meta.url);
+    const { flops, parameters } = estimate(JSON.parse(await readFile(file, 'utf8')), { length: 8 });
+    expect(flops.counted).toBe(false);
+    expect(flops.step).toBe(flops.forward + flops.backward + flops.optimizer);
+    const counted = estimate(llama, { length: 8 });
+    const perParameter = counted.flops.optimizer / counted.parameters.total;
+    expect(flops.optimizer / parameters.total / perParameter).toBeCloseTo(1, 1);
   });
 
   it('says how long and how dear training is on a machine', () => {

@@ -61,6 +61,12 @@ describe('tokenSimilarity', () => {
     ['several texts', { data: new Float32Array(8), shape: [2, 2, 2] }, {}, 'ERR_SHAPE'],
     ['no token', { data: new Float32Array(0), shape: [0, 2] }, {}, 'ERR_SHAPE'],
     ['a threshold', matrix([[1]]), { threshold: 2 }, 'ERR_ARGUMENT'],
+    ['no matrix', null as never, {}, 'ERR_ARGUMENT'],
+    ['float64', { data: new Float64Array(1) as never, shape: [1, 1] }, {}, 'ERR_ARGUMENT'],
+    ['half a row', { data: new Float32Array(2), shape: [0.5, 4] }, {}, 'ERR_SHAPE'],
+    ['rows below 0', { data: new Float32Array(2), shape: [-1, -2] }, {}, 'ERR_SHAPE'],
+    ['a threshold in words', matrix([[1]]), { threshold: '0.5' as never }, 'ERR_ARGUMENT'],
+    ['bins without end', matrix([[1]]), { bins: 1e9 }, 'ERR_ARGUMENT'],
     ['no bins', matrix([[1]]), { bins: 0 }, 'ERR_ARGUMENT'],
   ])('refuses %s', (_, wrong, options, code) => {
     expect(() => tokenSimilarity(wrong, options)).toThrow(expect.objectContaining({ code }));

@@ -53,7 +53,7 @@ describe('Config', () => {
     [
       'a number below its least',
       () => config.number('negative', { min: 0 }),
-      'a number from 0, found -1',
+      'a number from 0 to 3.4e38, found -1',
     ],
     ['a name of the prototype', () => config.integer('constructor'), 'found nothing'],
     ['a field put on the prototype', () => config.integer('inherited'), 'found nothing'],

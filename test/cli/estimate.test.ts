@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -51,7 +52,16 @@ describe('heddle estimate', () => {
   });
 
   it.each([
-    [['--layers', '2', '--hidden', '10', '--heads', '3', '--vocabulary', '9'], /head/],
+    [
+      ['--layers', '2', '--hidden', '10', '--heads', '3', '--vocabulary', '9'],
+      /--heads.*--hidden, 10.*3/,
+    ],
+    [[...gpt2, '--key-heads', '5'], /--key-heads.*--heads, 12.*5/],
+    [[...gpt2, '--layers', '10001'].slice(2), /--layers.*at most 10000/],
+    [[...gpt2, '--price', '2'], /price.*--machine/],
+    [[...gpt2, '--machine', 'v100'], /a100, h100 or a file.*'v100'/],
+    [[...gpt2, '--plot', tmpdir()], /--plot: .* cannot be written/],
+    [['nofile.json'], /nofile\.json.*no such file/],
     [[...gpt2, '--batch', '0'], /--batch.*'0'/],
     [[...gpt2, '--zero', '4'], /--zero.*0 to 3.*'4'/],
     [[...gpt2, '--tokens', '-1'], /--tokens.*'-1'/],

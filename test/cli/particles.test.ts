@@ -1,4 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../tasks/tiny_model.js';
@@ -83,6 +84,10 @@ describe('heddle particles', () => {
       ],
       [['--d', '4', '--html', 'x.html'], 2, /d = 2 and d = 3, found d = 4/],
       [['--samples', '1000000', '--positions', '--json'], 2, /--positions: expected at most/],
+      [['--html', tmpdir()], 1, /--html: .* cannot be written \(it is a folder\)/],
+      [['--plot', tmpdir()], 1, /--plot: .* cannot be written \(it is a folder\)/],
+      [['--frames', import.meta.filename], 1, /--frames: .* cannot be written \(it is no folder\)/],
+      [['--html', join(import.meta.filename, 'x')], 1, /--html: .* cannot be written/],
       [['--key', join(import.meta.dirname, 'particles.test.ts')], 1, /is not JSON/],
     ];
     for (const [args, code, says] of cases) {

@@ -71,7 +71,7 @@ export class AttentionField {
         for (let i = 0; i < d; i++) out[row * d + i] = factor * data[row * (d + 1) + i];
       }
     }
-    project(out, x, lengths, d);
+    project(out, x, lengths, d, dynamics);
   }
 
   /**
@@ -261,15 +261,30 @@ function dot(a: Float64Array, b: Float64Array): number {
 }
 
 /** out_i −= ⟨out_i, u⟩u, where u = x_i / |x_i|. */
-function project(out: Float64Array, x: Float64Array, lengths: Float64Array, d: number): void {
+function project(
+  out: Float64Array,
+  x: Float64Array,
+  lengths: Float64Array,
+  d: number,
+  dynamics: Dynamics,
+): void {
   for (let row = 0; row < lengths.length; row++) {
     let along = 0;
     for (let i = row * d; i < (row + 1) * d; i++) along += out[i] * x[i];
-    if (!Number.isFinite(along)) throw notFinite('velocities');
+    if (!Number.isFinite(along))
+      throw dynamics === 'sa' ? valueTooGreat() : notFinite('velocities');
     const factor = along / lengths[row] ** 2;
     for (let i = row * d; i < (row + 1) * d; i++) out[i] -= factor * x[i];
   }
 }
+
+/** Weights of the softmax are at most 1: it is V that is out of range. */
+const valueTooGreat = (): HeddleError =>
+  new HeddleError(
+    'ERR_ARGUMENT',
+    'particles: value: expected finite velocities, found some that are not: V is out of range; take a smaller one',
+    { where: 'particles: value' },
+  );
 
 const notFinite = (what: string): HeddleError =>
   new HeddleError(

@@ -14,7 +14,7 @@ export interface IntegrationOptions {
   readonly end: number;
   /** The most that the local error of any particle may be in one step, as a distance. */
   readonly tolerance: number;
-  /** Steps, accepted or not, before it gives up. */
+  /** Steps, accepted or not, before it gives up; earlier where the end is out of reach of ten times as many. */
   readonly maxSteps: number;
 }
 
@@ -59,6 +59,8 @@ const denseWeights = [
 
 const safety = 0.9;
 const [slowest, fastest] = [0.2, 5];
+/** What is not yet judged by. */
+const fewSteps = 1000;
 
 /**
  * Follows ẋ = field(x) from time 0 to `end`, a step at a time. The field must be tangent to the spheres |x_i| = const and
@@ -82,8 +84,13 @@ export async function* integrate(
   let rejected = 0;
   let time = 0;
   let h = firstStep(k[0], d, end, tolerance);
+  let longestStep = 0;
   for (let count = 0; time < end; count++) {
-    if (count === maxSteps || !(time + h > time)) throw tooStiff(time, end, h, count);
+    // Steps lengthen as particles come to rest, but seldom tenfold.
+    const isHopeless = count >= fewSteps && (end - time) / longestStep > 10 * maxSteps;
+    if (count === maxSteps || isHopeless || !(time + h > time)) {
+      throw tooStiff(time, end, h, count);
+    }
     const isLast = time + h >= end * (1 - 1e-12);
     if (isLast) h = end - time;
     for (const [i, row] of stages.entries()) {
@@ -122,6 +129,7 @@ export async function* integrate(
     normalize(x, d);
     [k[0], k[6]] = [k[6], k[0]];
     time = to;
+    longestStep = Math.max(longestStep, width);
     h *= factor;
   }
 }
@@ -174,7 +182,7 @@ function tooStiff(time: number, end: number, h: number, count: number): HeddleEr
   const found = `${count} steps to t = ${time}, the last ${h} long`;
   return new HeddleError(
     'ERR_ARGUMENT',
-    `particles: time ${end} is too long for velocities as these: ${found}; take a shorter time, a smaller beta or dynamics 'sa'`,
+    `particles: time ${end} is too long for velocities as these: ${found}; take a shorter time, a smaller beta or value, or dynamics 'sa' in the place of 'usa'`,
     { where: 'particles: time', found },
   );
 }

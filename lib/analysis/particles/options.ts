@@ -1,6 +1,12 @@
 /** What `particles` is asked for, checked. */
 import { mismatch } from '../../errors.js';
-import { checkChoice, checkOptions, checkSizes, describeValue } from '../../graph/options.js';
+import {
+  checkChoice,
+  checkOptions,
+  checkSignal,
+  checkSizes,
+  describeValue,
+} from '../../graph/options.js';
 import type { Dynamics, Matrix, SystemOptions } from './attention_field.js';
 import { normalize } from './dormand_prince.js';
 import { normalNumbers, orthogonalPoints, streams, uniformPoints } from './start.js';
@@ -40,11 +46,14 @@ export interface ParticleOptions {
   value?: MatrixOption;
   /** The most that a particle's local error may be in one step, as a distance; default 10⁻⁶, raised to what float32 reaches. */
   tolerance?: number;
-  /** Times at which is measured, at least 2, evenly from 0 to `time`; default 101. Where `time` is 0, there is one. */
+  /** Times at which is measured, 2 to 100,000, evenly from 0 to `time`; default 101. Where `time` is 0, there is one. */
   samples?: number;
   /** Particles not farther apart belong to one cluster; default 0.01. */
   clusterThreshold?: number;
-  /** Steps, accepted or not, before ERR_ARGUMENT says that the time is too long; default 100,000. */
+  /**
+   * Steps, accepted or not, before ERR_ARGUMENT says that the time is too long; default 100,000. It says so after 1,000 steps already
+   * where ten times as many, each as long as the longest up to then, would not reach the end.
+   */
   maxSteps?: number;
   signal?: AbortSignal;
   /** After each step; `evaluations`: how often all velocities were computed up to then. */
@@ -76,6 +85,7 @@ const names: readonly (keyof ParticleOptions)[] = [
 /** Numbers that positions are made of: a dozen float64 arrays of them must fit into memory. */
 const mostNumbers = 2 ** 25;
 const mostColumns = 2 ** 12;
+const mostSamples = 100_000;
 /** Scores beyond this are rounded by a tenth and more in float32. */
 const greatestScore = 1e6;
 
@@ -94,7 +104,15 @@ export function checkParticles(options: ParticleOptions): CheckedOptions {
   const { n, d, beta, time, dynamics = 'sa', seed = 0, clusterThreshold = 0.01 } = options;
   const { samples = 101, maxSteps = 100_000, tolerance = 1e-6 } = options;
   checkSizes('particles', { n, d, samples, maxSteps });
-  if (samples < 2) throw wrong('samples', 'at least 2', `${samples}`);
+  if (samples < 2 || samples > mostSamples) {
+    throw wrong('samples', `at least 2 and at most ${mostSamples}`, `${samples}`);
+  }
+  checkSignal('particles', options.signal);
+  for (const name of ['onProgress', 'onSample'] as const) {
+    const call: unknown = options[name];
+    if (call === undefined || typeof call === 'function') continue;
+    throw wrong(name, 'a function', describeValue(call));
+  }
   checkNumber('beta', beta);
   checkNumber('time', time, 0);
   checkNumber('tolerance', tolerance, Number.MIN_VALUE);
@@ -186,16 +204,18 @@ function rowsOf(name: string, given: unknown, rows: number, columns: number): Fl
   if (!Array.isArray(given)) throw wrong(name, expected, describeValue(given));
   if (given.length !== rows) throw wrong(name, expected, `${given.length} rows`);
   const result = new Float64Array(rows * columns);
-  given.forEach((row: unknown, at) => {
+  // By index: forEach would pass over the holes of a sparse array.
+  for (let at = 0; at < rows; at++) {
+    const row: unknown = given[at];
     const isRow = Array.isArray(row) || row instanceof Float32Array || row instanceof Float64Array;
     if (!isRow || row.length !== columns) {
       throw wrong(`${name}[${at}]`, `${columns} numbers`, describeValue(row));
     }
-    row.forEach((value: unknown, i: number) => {
-      checkNumber(`${name}[${at}][${i}]`, value);
-      result[at * columns + i] = value as number;
-    });
-  });
+    for (let i = 0; i < columns; i++) {
+      checkNumber(`${name}[${at}][${i}]`, row[i]);
+      result[at * columns + i] = row[i];
+    }
+  }
   return result;
 }
 

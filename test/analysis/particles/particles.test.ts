@@ -8,6 +8,13 @@ import { HeddleError } from '../../../lib/errors.js';
 
 const some: ParticleOptions = { n: 8, d: 3, beta: 1, time: 1, samples: 3 };
 
+/** About an axis, for ever. */
+const turn = [
+  [0, -1, 0],
+  [1, 0, 0],
+  [0, 0, 1],
+];
+
 const wrong: [name: string, options: Record<string, unknown>, says: RegExp][] = [
   ['no particle', { n: 0 }, /n: expected a whole number from 1/],
   ['half a particle', { n: 1.5 }, /particles: n/],
@@ -33,6 +40,13 @@ const wrong: [name: string, options: Record<string, unknown>, says: RegExp][] = 
   ['a factor NaN', { value: Number.NaN }, /value/],
   ['a tolerance of 0', { tolerance: 0 }, /tolerance/],
   ['one sample', { samples: 1 }, /samples/],
+  ['samples without end', { samples: 1e6 }, /samples.*at most 100000/],
+  ['rows with holes', { query: new Array(3) }, /query\[0\]: expected 3 numbers/],
+  ['a row with holes', { query: [[1, 0, 0], [0, 1, 0], new Array(3)] }, /query\[2\]\[0\]/],
+  ['a signal that is none', { signal: {} }, /signal: expected an AbortSignal/],
+  ['a listener that is none', { onSample: 1 }, /onSample: expected a function, found 1/],
+  ['V beyond float32', { value: 1e38, maxSteps: 20 }, /smaller beta or value, or .*place of 'usa'/],
+  ['a time out of reach', { time: 1e12, query: turn, key: 1, value: turn }, /too long.*1000 steps/],
   ['a negative threshold', { clusterThreshold: -1 }, /clusterThreshold/],
   ['an unknown option', { betas: 1 }, /betas/],
   ['USA beyond float64', { beta: 2000, dynamics: 'usa' }, /beta/],
