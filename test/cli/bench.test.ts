@@ -39,8 +39,8 @@ describe('heddle bench', () => {
   });
 
   it('says what is wrong', async () => {
-    const nowhere = await heddle(['bench', 'a', ...model, '--trace', '/nowhere/trace.json']);
-    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('/nowhere') });
+    const noFolder = await heddle(['bench', 'a', ...model, '--trace', '/dev/null/trace.json']);
+    expect(noFolder).toMatchObject({ code: 1, stderr: expect.stringContaining('/dev/null') });
     const none = await heddle(['bench', ...model, '--runs', '0']);
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--runs') });
     const env = { HEDDLE_BACKEND: 'reference' };
