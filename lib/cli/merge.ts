@@ -1,9 +1,8 @@
 import type { CAC } from 'cac';
-import { HeddleError } from '../errors.js';
 import { mergeAdapter } from '../tasks/merge_adapter.js';
 import { resolveSource } from '../tasks/source.js';
-import { written } from './arguments.js';
 import { interruptible } from './model_options.js';
+import { outFolder } from './named_file.js';
 import { ProgressBar, printJson, printLine } from './output.js';
 
 export function registerMerge(cli: CAC): void {
@@ -26,10 +25,7 @@ async function merge(
   options: Record<string, unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (options.out === undefined) {
-    throw new HeddleError('ERR_ARGUMENT', '--out: expected a folder to write to, found none');
-  }
-  const folder = written('out') ?? String(options.out);
+  const folder = outFolder(options);
   const bar = new ProgressBar('merging');
   const onProgress = ({ loaded, total }: { loaded: number; total: number }): void =>
     bar.update(loaded, total);

@@ -1,7 +1,14 @@
-/** Files that the user names for what a command makes. */
+/** Files and folders that the user names for what a command makes. */
 import { access, constants, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { HeddleError } from '../errors.js';
+import { written } from './arguments.js';
+
+/** The value of `--out`. Throws ERR_ARGUMENT where it is missing. */
+export function outFolder({ out }: Record<string, unknown>): string {
+  if (out !== undefined) return written('out') ?? String(out);
+  throw new HeddleError('ERR_ARGUMENT', '--out: expected a folder to write to, found none');
+}
 
 /** Writes it; folders on the way to it are made. @param option named in errors. @throws ERR_FILE. */
 export async function writeNamedFile(option: string, file: string, text: string): Promise<void> {

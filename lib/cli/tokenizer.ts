@@ -7,6 +7,7 @@ import {
 } from '../tasks/train_tokenizer.js';
 import { written } from './arguments.js';
 import { interruptible } from './model_options.js';
+import { outFolder } from './named_file.js';
 import { choice, count, ProgressBar, printJson, printLine } from './output.js';
 
 export function registerTokenizer(cli: CAC): void {
@@ -34,10 +35,7 @@ async function train(
   options: Record<string, unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (options.out === undefined) {
-    throw new HeddleError('ERR_ARGUMENT', '--out: expected a folder to write to, found none');
-  }
-  const folder = written('out') ?? String(options.out);
+  const folder = outFolder(options);
   const type = choice('type', options.type, tokenizerKinds) as TokenizerKind | undefined;
   const vocabSize = count('vocab-size', options.vocabSize);
   const minFrequency = count('min-frequency', options.minFrequency);

@@ -1,6 +1,7 @@
 import { mismatch } from '../errors.js';
 import { checkChoice, checkFloat, checkOptions } from '../graph/options.js';
 import { philox } from '../graph/philox.js';
+import { inRecordedOrder } from '../graph/program.js';
 import { input, type Tensor } from '../graph/tensor.js';
 import { type Compute, computes, dropout } from '../ops/index.js';
 import { textHash } from './random_source.js';
@@ -51,9 +52,8 @@ const modes: Mode[] = [];
 const seed = input('dropout seed', [1], 'int32');
 const step = input('dropout step', [1], 'int32');
 
-/** Whether a graph of these inputs has dropout in it. */
-export const hasDropout = (inputs: Iterable<string>): boolean =>
-  [...inputs].includes('dropout seed');
+/** Whether a graph has dropout in it. */
+export const hasDropout = (output: Tensor): boolean => inRecordedOrder([output]).includes(seed);
 
 /**
  * What a run of a graph with dropout is fed beside the rest. @param seed, @param step from 0 to 2^31 − 1.

@@ -76,7 +76,7 @@ export class TrainingStep {
 
   private constructor(private readonly options: TrainingStepOptions) {
     this.members = membersOf(options.groups);
-    this.drops = hasDropout(trace({ loss: options.loss }).program.inputs.map(({ name }) => name));
+    this.drops = hasDropout(options.loss);
     this.labels = labelsOf(this.members);
   }
 

@@ -1,4 +1,4 @@
-/* global data */
+/* global data, element, make, shadeOf */
 const measures = [
   [`entropy, ${data.unit}`, 2],
   ['mean distance, tokens', 1],
@@ -14,28 +14,9 @@ heads.forEach((head, index) => {
   head.index = index;
 });
 const columns = Math.max(...data.layers.map((layer) => layer.heads.length));
-const element = (id) => document.getElementById(id);
-const make = (tag, properties, ...children) => {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-};
 
 /** Colours of the square root of a weight. */
-const ramp = (() => {
-  const stops = [
-    [255, 255, 255],
-    [207, 232, 220],
-    [95, 176, 143],
-    [11, 110, 79],
-    [4, 40, 29],
-  ];
-  return Array.from({ length: 256 }, (_, i) => {
-    const at = (i / 255) * (stops.length - 1);
-    const from = Math.min(stops.length - 2, Math.floor(at));
-    return stops[from].map((x, channel) => x + (at - from) * (stops[from + 1][channel] - x));
-  });
-})();
+const ramp = Array.from({ length: 256 }, (_, i) => shadeOf(i / 255));
 const colourOf = (root) => ramp[Math.round(255 * root)];
 const unseen = [240, 242, 244];
 

@@ -2,6 +2,7 @@
 import { deflateRawSync } from 'node:zlib';
 import type { EntropyUnit, HeadStatistics } from '../attention_statistics.js';
 import script from './attention.page.js?raw';
+import drawing from './drawing.page.js?raw';
 import { escapeHtml, htmlPage } from './html_page.js';
 import { tokenStyle } from './token_style.js';
 
@@ -58,7 +59,13 @@ export function attentionPage(page: AttentionPage): string {
       : []),
   ];
   const notice = cuts.length > 0 ? `<p class="notice">${escapeHtml(cuts.join(' '))}</p>` : '';
-  return htmlPage({ title, style: tokenStyle + style, body: notice + body, data, script });
+  return htmlPage({
+    title,
+    style: tokenStyle + style,
+    body: notice + body,
+    data,
+    script: drawing + script,
+  });
 }
 
 /** The maps of as many tokens as there is room for, and then in as many steps. */

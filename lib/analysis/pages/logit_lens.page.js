@@ -1,25 +1,6 @@
-/* global data */
-const element = (id) => document.getElementById(id);
-const make = (tag, properties, ...children) => {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-};
-const stops = [
-  [255, 255, 255],
-  [207, 232, 220],
-  [95, 176, 143],
-  [11, 110, 79],
-  [4, 40, 29],
-];
-function colourOf(share) {
-  const at = Math.min(1, Math.max(0, share)) * (stops.length - 1);
-  const from = Math.min(stops.length - 2, Math.floor(at));
-  const channels = stops[from].map((x, i) =>
-    Math.round(x + (at - from) * (stops[from + 1][i] - x)),
-  );
-  return `rgb(${channels})`;
-}
+/* global data, element, make, shadeOf */
+const colourOf = (share) =>
+  `rgb(${shadeOf(Math.min(1, Math.max(0, share))).map((channel) => Math.round(channel))})`;
 /** A token as one can see it. */
 const shownAs = (text) => text.replace(/\n/g, '↵').replace(/\t/g, '→').trim() || '␣';
 const percent = (probability) =>

@@ -1,4 +1,6 @@
 /** The page of `heddle inspect --logit-lens`: a table of predictions, layers by positions. */
+
+import drawing from './drawing.page.js?raw';
 import { escapeHtml, htmlPage } from './html_page.js';
 import script from './logit_lens.page.js?raw';
 import { tokenStyle } from './token_style.js';
@@ -39,7 +41,13 @@ export function logitLensPage(page: LogitLensPage): string {
       : []),
   ];
   const notice = cuts.length > 0 ? `<p class="notice">${escapeHtml(cuts.join(' '))}</p>` : '';
-  return htmlPage({ title, style: tokenStyle + style, body: notice + body, data, script });
+  return htmlPage({
+    title,
+    style: tokenStyle + style,
+    body: notice + body,
+    data,
+    script: drawing + script,
+  });
 }
 
 /** Tokens are told once, and numbered where they are predicted. */
