@@ -1,6 +1,6 @@
 """Derives the coefficients of native/simd/math.h and prints them with their errors.
 
-exp: polynomial for (e^r - 1 - r) / r^2 on |r| <= ln(2)/2.
+exp: polynomial for (e^r - 1 - r) / r^2 on |r| <= ln(2)/2; 2^t: for (2^r - 1) / r on |r| <= 1/2.
 erf, tanh: odd rational functions x * P(x^2) / Q(x^2) on [0, bound], where the function has reached 1
 in float32; minimax in relative error, by Lawson's reweighting of the linearised least squares.
 
@@ -103,6 +103,23 @@ def exponential():
     print(f'  evaluated {ulps(np.ldexp(found, n.astype(int)), exact):.2f} ULP')
 
 
+
+def power_of_two():
+    def rest(r):
+        return (mpmath.power(2, r) - 1) / r if abs(r) > 1e-9 else mpmath.log(2)
+
+    p, _, error = minimax(rest, -0.5, 0.5, 5, 0)
+    p = p.astype(np.float32)
+    print(f'exp2: approximation {error * 0.5 * 2**24:.3f} ULP')
+    report('coefficients', p)
+    t = np.linspace(-126, 0, 400001).astype(np.float32)
+    n = np.rint(t)
+    found = fma(horner(p, t - n), t - n, np.float32(1))
+    exact = np.exp2(t.astype(np.float64))
+    print(f'  evaluated {ulps(np.ldexp(found, n.astype(int)), exact):.2f} ULP')
+
+
 exponential()
+power_of_two()
 odd_rational('erf', mpmath.erf, 3.925, 5, 5)
 odd_rational('tanh', mpmath.tanh, 9.02, 5, 4)

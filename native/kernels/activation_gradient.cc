@@ -12,7 +12,7 @@ struct Logistic {
 };
 
 HEDDLE_INLINE Logistic logistic(F32 x) {
-  const F32 power = expNonPositive(neg(abs(x)));
+  const F32 power = exp(neg(abs(x)));
   const F32 larger = div(broadcast(1.0f), add(broadcast(1.0f), power));
   const F32 smaller = mul(power, larger);
   return {select(less(x, zero()), smaller, larger), mul(smaller, larger)};

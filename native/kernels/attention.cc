@@ -168,7 +168,8 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
 }
 
 static void attention(const Call& call, int, int threads, Scratch scratch) {
-  const AttentionProblem p = readAttention(call, true);
+  AttentionProblem p = readAttention(call, true);
+  lengthenTiles(&p, threads);
   AttentionWorkspace w;
   layOut(p, scratch.data, &w);
   TileCursor cursor(p, threads);
@@ -179,8 +180,10 @@ static void attention(const Call& call, int, int threads, Scratch scratch) {
 }
 
 static size_t attentionScratch(const Call& call) {
+  AttentionProblem p = readAttention(call, true);
+  p.tileRows = kLongQueryTile;
   AttentionWorkspace unused;
-  return layOut(readAttention(call, true), nullptr, &unused);
+  return layOut(p, nullptr, &unused);
 }
 
 }  // namespace heddle::HEDDLE_ISA

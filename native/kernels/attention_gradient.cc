@@ -52,8 +52,10 @@ static size_t layOutGradient(const AttentionProblem& p, void* base, GradientWork
 }
 
 static size_t attentionGradientScratch(const Call& call) {
+  AttentionProblem p = readAttention(call, true);
+  p.tileRows = kLongQueryTile;
   GradientWorkspace unused;
-  return layOutGradient(readAttention(call, true), nullptr, &unused);
+  return layOutGradient(p, nullptr, &unused);
 }
 
 static void clear(float* target, int64_t count) {
@@ -379,7 +381,8 @@ static void goThroughHead(const Call& call, const AttentionProblem& p, const Ite
 }
 
 static void attentionGradient(const Call& call, int, int threads, Scratch scratch) {
-  const AttentionProblem p = readAttention(call, true);
+  AttentionProblem p = readAttention(call, true);
+  lengthenTiles(&p, threads);
   GradientWorkspace w;
   layOutGradient(p, scratch.data, &w);
   const bool byKeys = call.outputs[kByKeys].data, byValues = call.outputs[kByValues].data;

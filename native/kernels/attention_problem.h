@@ -10,7 +10,10 @@
 
 namespace heddle::HEDDLE_ISA {
 
-constexpr int64_t kQueryTile = 192;  // rows; a key block is packed once for all of them
+// Rows of a tile: a key block is packed once for all of them. Long tiles, which stay in the
+// second-level cache still, are for work that leaves enough of them for every thread.
+constexpr int64_t kQueryTile = 192;
+constexpr int64_t kLongQueryTile = 512;
 constexpr int32_t kLowestPosition = INT32_MIN;
 constexpr int32_t kHighestPosition = INT32_MAX;
 
@@ -35,6 +38,7 @@ struct AttentionProblem {
   int64_t left, right;             // negative: no limit
   BiasKind biasKind;
   float scale, softCap;
+  int64_t tileRows;
 };
 
 static AttentionProblem readAttention(const Call& call, bool withValues) {
@@ -69,11 +73,29 @@ static AttentionProblem readAttention(const Call& call, bool withValues) {
   p.right = smaller(call.ints[3], int64_t{1} << 32);
   p.scale = static_cast<float>(call.floats[0]);
   p.softCap = static_cast<float>(call.floats[1]);
+  p.tileRows = kQueryTile;
   return p;
 }
 
 static inline int64_t queriesPerTile(const AttentionProblem& p) {
-  return p.group < kQueryTile ? kQueryTile / p.group : 1;
+  return p.group < p.tileRows ? p.tileRows / p.group : 1;
+}
+
+static inline int64_t tilesOfSegment(const AttentionProblem& p, int64_t segment) {
+  return divideUp(p.querySegments[segment + 1] - p.querySegments[segment], queriesPerTile(p));
+}
+
+static int64_t countTiles(const AttentionProblem& p) {
+  int64_t tiles = 0;
+  for (int64_t s = 0; s < p.segments; s++) tiles += tilesOfSegment(p, s) * p.keyHeads;
+  return tiles;
+}
+
+constexpr int64_t kItemsPerThread = 6;  // enough for the last ones to even out
+
+static void lengthenTiles(AttentionProblem* p, int threads) {
+  p->tileRows = kLongQueryTile;
+  if (countTiles(*p) < threads * kItemsPerThread) p->tileRows = kQueryTile;
 }
 
 struct QueryTile {
@@ -90,24 +112,21 @@ struct QueryTile {
 // takes several heads of a short segment at once: they lie side by side in its rows.
 class TileCursor {
  public:
-  TileCursor(const AttentionProblem& p, int threads) : p_(p), perTile_(queriesPerTile(p)) {
-    int64_t tiles = 0;
-    for (int64_t s = 0; s < p.segments; s++) tiles += tilesOf(s) * p.keyHeads;
-    constexpr int64_t kItemsPerThread = 6;  // enough for the last ones to even out
-    const int64_t heads = tiles / (threads * kItemsPerThread);
+  TileCursor(const AttentionProblem& p, int threads) : p_(p) {
+    const int64_t heads = countTiles(p) / (threads * kItemsPerThread);
     headsAtOnce_ = heads < 1 ? 1 : smaller(heads, p.keyHeads);
   }
 
   // False when all work is done.
   bool seek(int64_t number, QueryTile* tile) {
     for (; segment_ < p_.segments; segment_++) {
-      const int64_t tiles = tilesOf(segment_);
+      const int64_t tiles = tilesOfSegment(p_, segment_);
       const int64_t heads = tiles == 1 ? headsAtOnce_ : 1;
       const int64_t items = tiles * divideUp(p_.keyHeads, heads);
       if (number - passed_ < items) {
         const int64_t local = number - passed_;
         const int64_t t = tiles - 1 - local % tiles;
-        const int64_t queries = queriesOf(segment_);
+        const int64_t queries = p_.querySegments[segment_ + 1] - p_.querySegments[segment_];
         tile->segment = segment_;
         tile->keyHead = local / tiles * heads;
         tile->keyHeads = smaller(heads, p_.keyHeads - tile->keyHead);
@@ -122,13 +141,7 @@ class TileCursor {
   }
 
  private:
-  int64_t queriesOf(int64_t segment) const {
-    return p_.querySegments[segment + 1] - p_.querySegments[segment];
-  }
-  int64_t tilesOf(int64_t segment) const { return divideUp(queriesOf(segment), perTile_); }
-
   const AttentionProblem& p_;
-  const int64_t perTile_;
   int64_t headsAtOnce_;
   int64_t segment_ = 0;
   int64_t passed_ = 0;  // items of the segments before segment_

@@ -51,6 +51,7 @@ static PagedProblem readPaged(const Call& call) {
   a.right = 0;
   a.scale = static_cast<float>(call.floats[0]);
   a.softCap = static_cast<float>(call.floats[1]);
+  a.tileRows = kQueryTile;
   p.parts = static_cast<float*>(call.outputs[0].data);
   p.partWidth = a.heads * (a.valueSize + 2);
   return p;

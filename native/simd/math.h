@@ -9,6 +9,8 @@
 
 namespace heddle::HEDDLE_ISA {
 
+constexpr float kLog2E = 1.44269504f;
+
 #define HEDDLE_EACH(v, count) _Pragma("GCC unroll 8") for (int v = 0; v < count; v++)
 
 template <int Count>
@@ -19,55 +21,53 @@ HEDDLE_INLINE F32 polynomial(const float (&coefficients)[Count], F32 x) {
   return value;
 }
 
-// e^(x − n·ln 2) for |x − n·ln 2| ≤ ln 2 / 2: Cody and Waite (1980), 1 + r + r²·p(r).
-//
-// Step by step for all vectors: each step waits for the one before, and a CPU looks ahead only so
-// far as its schedulers hold waiting operations, which is two or three such chains one after the
-// other.
-template <int Vectors>
-HEDDLE_INLINE void expOfRemainder(F32 (&x)[Vectors], const F32 (&n)[Vectors]) {
-  constexpr float kCoefficients[] = {0.0013901284f, 0.00836314075f, 0.0416668542f, 0.166665778f,
-                                     0.5f,          1.0f,           1.0f};
-  // ln 2 in two parts, the first so short that its product with n is exact without a fused
-  // operation.
-  HEDDLE_EACH(v, Vectors) x[v] = fnma(n[v], broadcast(0.693359375f), x[v]);
-  HEDDLE_EACH(v, Vectors) x[v] = fnma(n[v], broadcast(-0.000212194442f), x[v]);
-  F32 y[Vectors];
-  HEDDLE_EACH(v, Vectors) y[v] = broadcast(kCoefficients[0]);
-#pragma GCC unroll 8
-  for (int i = 1; i < 7; i++) {
-    HEDDLE_EACH(v, Vectors) y[v] = fma(y[v], x[v], broadcast(kCoefficients[i]));
-  }
-  HEDDLE_EACH(v, Vectors) x[v] = y[v];
-}
-
-// eˣ within 2 ULP; 0 below −104, +∞ above 88.73, subnormal results within 2⁻¹⁴⁹.
+// eˣ within 2 ULP; 0 below −104, +∞ above 88.73, subnormal results within 2⁻¹⁴⁹. Cody and Waite
+// (1980): e^r for |r| ≤ ln 2 / 2 is 1 + r + r²·p(r).
 HEDDLE_INLINE F32 exp(F32 x) {
+  constexpr float kCoefficients[] = {1.0f,          1.0f,           0.5f,         0.166665778f,
+                                     0.0416668542f, 0.00836314075f, 0.0013901284f};
   // Beyond these the result is 0 or infinite anyway, and n stays a small integer.
   const F32 bounded = min(broadcast(89.0f), max(broadcast(-105.0f), x));
-  const F32 n = roundEven(mul(bounded, broadcast(1.44269504f)));
-  F32 y[1] = {bounded};
-  expOfRemainder(y, {n});
-  return scaleByPowerOfTwo(y[0], n);
+  const F32 n = roundEven(mul(bounded, broadcast(kLog2E)));
+  // ln 2 in two parts, the first so short that its product with n is exact without a fused
+  // operation.
+  const F32 most = fnma(n, broadcast(0.693359375f), bounded);
+  const F32 rest = fnma(n, broadcast(-0.000212194442f), most);
+  return scaleByPowerOfTwo(polynomial(kCoefficients, rest), n);
 }
 
 // A sum with it rounds to an integer n, whose exponent bits, n + 127, are then its lowest.
 constexpr float kShift = 0x1.8p23f + 127.0f;
 
-// x ← eˣ for x ≤ 0 within 2 ULP; 0 below −87, where the result would be subnormal and slow. For
-// softmax.
+// x ← eˣ for x ≤ 0 within 2 + 1.25·|x| ULP, for softmax; 0 below −87.33, where the result would be
+// subnormal and slow. As 2^(x·log₂ e), whose product is rounded: fewer steps than exp, and less
+// precise only where a weight is small beside the greatest.
+//
+// Step by step for all vectors: each step waits for the one before, and a CPU looks ahead only so
+// far as its schedulers hold waiting operations, which is two or three such chains one after the
+// other.
 template <int Vectors>
 HEDDLE_INLINE void expNonPositive(F32 (&x)[Vectors]) {
-  const F32 least = broadcast(-87.0f), shift = broadcast(kShift);
-  Mask vanishes[Vectors];
-  F32 shifted[Vectors], n[Vectors];
-  HEDDLE_EACH(v, Vectors) vanishes[v] = less(x[v], least);
-  // Finite, also where x is NaN.
-  HEDDLE_EACH(v, Vectors) { shifted[v] = fma(max(x[v], least), broadcast(1.44269504f), shift); }
-  HEDDLE_EACH(v, Vectors) n[v] = sub(shifted[v], shift);
-  expOfRemainder(x, n);
-  HEDDLE_EACH(v, Vectors) x[v] = mul(x[v], powerOfTwo(shifted[v]));
-  HEDDLE_EACH(v, Vectors) x[v] = select(vanishes[v], zero(), x[v]);
+  // (2ʳ − 1)/r for |r| ≤ 1/2, then 1.
+  constexpr float kCoefficients[] = {0.000154035122f,
+                                     0.00133907353f,
+                                     0.00961823761f,
+                                     0.0555035733f,
+                                     0.240226492f,
+                                     0.693147182f,
+                                     1.0f};
+  const F32 shift = broadcast(kShift);
+  F32 shifted[Vectors], rest[Vectors], y[Vectors];
+  HEDDLE_EACH(v, Vectors) x[v] = mul(x[v], broadcast(kLog2E));
+  HEDDLE_EACH(v, Vectors) shifted[v] = add(x[v], shift);
+  HEDDLE_EACH(v, Vectors) rest[v] = sub(x[v], sub(shifted[v], shift));
+  HEDDLE_EACH(v, Vectors) y[v] = broadcast(kCoefficients[0]);
+#pragma GCC unroll 8
+  for (int i = 1; i < 7; i++) {
+    HEDDLE_EACH(v, Vectors) y[v] = fma(y[v], rest[v], broadcast(kCoefficients[i]));
+  }
+  HEDDLE_EACH(v, Vectors) y[v] = mul(y[v], powerOfTwo(shifted[v]));
+  HEDDLE_EACH(v, Vectors) x[v] = select(less(x[v], broadcast(-126.0f)), zero(), y[v]);
 }
 
 HEDDLE_INLINE F32 expNonPositive(F32 x) {

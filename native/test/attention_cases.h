@@ -61,7 +61,11 @@ inline std::vector<AttentionCase> attentionCases() {
       [&](AttentionCase& c) { c.heads = 6, c.keyHeads = 2, c.queries = ragged, c.right = 0; });
   add("multiQuery", [&](AttentionCase& c) { c.heads = 7, c.keyHeads = 1, c.queries = ragged; });
   add("groupWiderThanTile", [&](AttentionCase& c) {
-    c.heads = 101, c.keyHeads = 1, c.d = c.e = 3, c.queries = {0, 4, 9}, c.right = 0;
+    c.heads = 530, c.keyHeads = 1, c.d = c.e = 3, c.queries = {0, 4, 9}, c.right = 0;
+  });
+  // In long tiles with one thread or two, in short ones with more.
+  add("longTiles", [&](AttentionCase& c) {
+    c.heads = c.keyHeads = 6, c.d = c.e = 4, c.queries = {0, 600}, c.right = 0;
   });
   add("positions", [&](AttentionCase& c) { c.queries = ragged, c.positions = true, c.right = 0; });
   add("positionsWindow",

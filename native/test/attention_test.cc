@@ -147,6 +147,22 @@ TEST_P(AttentionTest, BiasOfMinusInfinityHidesKeys) {
   }
 }
 
+TEST_P(AttentionTest, VastScores) {
+  for (const float size : {1e5f, 1e10f, 1.8e19f}) {
+    AttentionCase c;
+    c.d = 1;
+    c.scale = 1;
+    c.queries = {0, 20};
+    AttentionProblem problem(c);
+    for (float& x : problem.q) x = size;
+    for (float& x : problem.k) x = size;
+    const std::vector<float> actual = run(table(), problem.invocation(false), 1);
+    std::vector<double> weights, expected;
+    problem.solve(&weights, &expected);
+    expectClose(actual, expected, 1e-6, 1e-6, std::to_string(size));
+  }
+}
+
 TEST_P(AttentionTest, ScratchDoesNotDependOnLength) {
   const Kernel* kernel = findKernel(table(), "attention");
   size_t bytes[2];
