@@ -1,10 +1,6 @@
 # The addon, for node-gyp. Sources and flags stand in sources.json, which CMakeLists.txt reads too.
-# `-- -Dsan=asan` builds it under AddressSanitizer and UndefinedBehaviorSanitizer, `-Davx512=off` without
-# AVX-512 and AVX-VNNI: builds faster where no CPU runs them.
 {
   'variables': {
-    'san%': 'none',
-    'avx512%': 'on',
     'heddle_openmp%': '<!(node scripts/build-openmp.mjs)',
   },
   'target_defaults': {
@@ -33,16 +29,6 @@
         'AdditionalOptions': ['/std:c++17', '/clang:-O3', '/clang:-ffp-contract=off', '/utf-8'],
       },
     },
-    'conditions': [
-      ['avx512=="off"', {'defines': ['HEDDLE_WITHOUT_AVX512']}],
-      ['san=="asan"', {
-        'cflags!': ['-O3'],
-        'cflags': [
-          '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined',
-          '-fno-omit-frame-pointer', '-g1', '-O1',
-        ],
-      }],
-    ],
   },
   'targets': [
     {
@@ -66,11 +52,10 @@
           # A worker's exit unloads an addon that only workers have loaded, under the engine thread's feet.
           'ldflags': ['-Wl,-z,nodelete'],
         }],
-        ['san=="asan"', {'ldflags': ['-fsanitize=address,undefined']}],
-        ['target_arch=="x64"', {'dependencies': ['heddle_avx2']}],
-        ['target_arch=="x64" and avx512=="on"', {
+        ['target_arch=="x64"', {
           'dependencies': [
-            'heddle_avx2vnni', 'heddle_avx512', 'heddle_avx512vnni', 'heddle_avx512bf16',
+            'heddle_avx2', 'heddle_avx2vnni', 'heddle_avx512', 'heddle_avx512vnni',
+            'heddle_avx512bf16',
           ],
         }],
         ['target_arch=="arm64"', {'dependencies': ['heddle_neon', 'heddle_neondot']}],
@@ -101,8 +86,6 @@
           'AdditionalOptions': ['<!@(node scripts/build-sources.mjs isas avx2 msvc)'],
         }},
       },
-    ]}],
-    ['target_arch=="x64" and avx512=="on"', {'targets': [
       {
         'target_name': 'heddle_avx2vnni',
         'type': 'static_library',

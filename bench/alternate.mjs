@@ -12,6 +12,13 @@ const pause = 30;
 /** Milliseconds from which on a contestant is measured once only, in the first round. */
 const patience = 5000;
 
+let isOnce = false;
+
+/** From here on each contestant runs once, cold: for asking whether benches work, not how fast anything is. */
+export function measureOnce() {
+  isOnce = true;
+}
+
 /** Milliseconds of a turn, and as many rounds as fit into some seconds. */
 function pace(quick, once) {
   const turn = quick ? 25 : 120;
@@ -39,30 +46,7 @@ export async function alternate({ ours, theirs, quick }) {
  */
 export async function alternateWith({ ours, peers, quick }) {
   const contestants = [ours, ...peers].filter((measure) => measure !== undefined);
-  const once = new Map();
-  for (const measure of contestants) {
-    const [first] = await measure(1); // caches, lazy initialisation, the JIT
-    once.set(measure, first > (quick ? 200 : 1000) ? first : median(await measure(2)));
-  }
-  const slow = contestants.filter((measure) => once.get(measure) > patience);
-  const usual = contestants.filter((measure) => !slow.includes(measure));
-  const { turn, rounds } = pace(
-    quick,
-    usual.map((measure) => once.get(measure)),
-  );
-  const reps = new Map(
-    contestants.map((measure) => {
-      const fit = Math.round(turn / once.get(measure));
-      return [measure, Math.max(1, Math.min(500, fit))];
-    }),
-  );
-  const times = new Map(contestants.map((measure) => [measure, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const measure of round === 0 ? contestants : usual) {
-      await sleep(pause);
-      times.get(measure).push(median(await measure(reps.get(measure))));
-    }
-  }
+  const { times, reps } = isOnce ? await once(contestants) : await inTurn(contestants, quick);
   return peers.map((theirs) => {
     const both = theirs === undefined ? [ours] : [ours, theirs];
     return {
@@ -73,6 +57,42 @@ export async function alternateWith({ ours, peers, quick }) {
       runs: Math.min(...both.map((measure) => times.get(measure).length * reps.get(measure))),
     };
   });
+}
+
+/** The times of one repetition of each. */
+async function once(contestants) {
+  const times = new Map();
+  for (const measure of contestants) times.set(measure, [median(await measure(1))]);
+  return { times, reps: new Map(contestants.map((measure) => [measure, 1])) };
+}
+
+/** For each contestant the medians of its rounds, and the repetitions in a round. */
+async function inTurn(contestants, quick) {
+  const single = new Map();
+  for (const measure of contestants) {
+    const [first] = await measure(1); // caches, lazy initialisation, the JIT
+    single.set(measure, first > (quick ? 200 : 1000) ? first : median(await measure(2)));
+  }
+  const slow = contestants.filter((measure) => single.get(measure) > patience);
+  const usual = contestants.filter((measure) => !slow.includes(measure));
+  const { turn, rounds } = pace(
+    quick,
+    usual.map((measure) => single.get(measure)),
+  );
+  const reps = new Map(
+    contestants.map((measure) => {
+      const fit = Math.round(turn / single.get(measure));
+      return [measure, Math.max(1, Math.min(500, fit))];
+    }),
+  );
+  const times = new Map(contestants.map((measure) => [measure, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const measure of round === 0 ? contestants : usual) {
+      await sleep(pause);
+      times.get(measure).push(median(await measure(reps.get(measure))));
+    }
+  }
+  return { times, reps };
 }
 
 /** The contestant that is an async function: each repetition is one awaited call. */

@@ -120,7 +120,7 @@ async function ofType(dtype, cases, { folder, threads, quick, log }) {
     log(`${kase} ${dtype}`);
   }
   for (const peer of peers) await peer.stop();
-  const late = await lateWhile(() => opened.embed(sentences), quick ? 1 : 5);
+  const late = await lateWhile(() => opened.embed(cases.at(-1).texts), quick ? 1 : 5);
   results.push(lateness(late, dtype, threads));
   opened.dispose();
   return results;

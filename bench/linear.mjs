@@ -57,10 +57,10 @@ export function matmulPlan(m, k, n, repeats, { transposeA = false, transposeB = 
     steps: [
       {
         kernel: 'matmul',
-        in: ['a', 'b'],
+        in: ['a', 'b', null, null],
         out: 'c',
         dims: [m, n],
-        ints: [Number(transposeA), Number(transposeB)],
+        ints: [Number(transposeA), Number(transposeB), 0, 0],
       },
     ],
     repeats,

@@ -1,11 +1,12 @@
 /**
  * npm run bench -- [gemm] [gemv] [attention] [embed] [requests] [bulk] [decode] [train] [particles] [estimate] [profile] [javascript]
- *                  [--quick] [--json] [--save] [--threads N] [--dtype NAME] [--shapes MxKxN,…] [--texts FILE]
+ *                  [--quick] [--once] [--json] [--save] [--threads N] [--dtype NAME] [--shapes MxKxN,…] [--texts FILE]
  *                  [--only REGEX]
  *
  * Measures Heddle beside other engines: medians over alternating runs (ours, theirs, ours, theirs) of one
  * invocation. `ratio` is always how many times as fast Heddle is. A peer that is not installed
- * (bench/peers/setup.sh) leaves its row with the reason. --save writes the document to bench/results/.
+ * (bench/peers/setup.sh) leaves its row with the reason. --once runs each case of --quick a single time, cold: whether the
+ * benches still work. --save writes the document to bench/results/.
  * --dtype limits gemm, gemv, embed and profile to one type; --shapes gives gemm other sizes, --texts gives embed other texts, one a line;
  * --only measures some cases of decode, particles and estimate.
  */
@@ -13,6 +14,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { addon, startEngine } from './addon.mjs';
+import { measureOnce } from './alternate.mjs';
 import { machine, watchMachine } from './machine.mjs';
 import { table } from './table.mjs';
 
@@ -34,6 +36,7 @@ const names = [
 const dtypes = ['float32', 'bfloat16', 'int8', 'int4'];
 
 const { chosen, threads, dtype, shapes, texts, only, ...options } = parse();
+if (options.once) measureOnce();
 await startEngine();
 const document = { machine: machine(), runs: [], results: [] };
 for (const name of chosen) {
@@ -42,7 +45,15 @@ for (const name of chosen) {
   addon().setThreads(threads);
   const watched = watchMachine();
   document.results.push(
-    ...(await bench({ quick: options.quick, threads, dtype, shapes, texts, only, log })),
+    ...(await bench({
+      quick: options.quick || options.once,
+      threads,
+      dtype,
+      shapes,
+      texts,
+      only,
+      log,
+    })),
   );
   document.runs.push({ name, ...watched() });
 }
@@ -77,6 +88,7 @@ function parse() {
       allowPositionals: true,
       options: {
         quick: { type: 'boolean', default: false },
+        once: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         save: { type: 'boolean', default: false },
         threads: { type: 'string' },

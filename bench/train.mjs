@@ -41,7 +41,8 @@ const startPeer = (mode, threads) =>
 
 async function ofGpt2({ heddle, folder, quick, threads, log, peak }) {
   const results = [];
-  const tokens = gpt2.batch * gpt2.context;
+  const batch = quick ? 2 : gpt2.batch;
+  const tokens = batch * gpt2.context;
   const kinds = quick
     ? [['float32', ['eager']]]
     : [
@@ -50,13 +51,18 @@ async function ofGpt2({ heddle, folder, quick, threads, log, peak }) {
       ];
   for (const [compute, modes] of kinds) {
     const peers = await Promise.all(modes.map((mode) => startPeer(mode, threads)));
-    const step = await gpt2Step(heddle, folder, compute);
-    const measures = peers.map((peer) => peer.measure({ model: 'gpt2' }));
+    const step = await gpt2Step(heddle, folder, compute, batch);
+    const measures = peers.map((peer) => peer.measure({ model: 'gpt2', batch }));
     const compared = await alternateWith({ ours: calls(step.run), peers: measures, quick });
     compared.forEach((result, i) => {
-      const share = gpt2Flops() / 1e6 / result.ours / peak;
+      const share = gpt2Flops(batch) / 1e6 / result.ours / peak;
       const more = { ceiling: peak, shareOfCeiling: compute === 'float32' ? share : null };
-      const common = { name: 'train', kase: 'GPT-2 shape', threads, unit: 'tokens/s' };
+      const common = {
+        name: 'train',
+        kase: quick ? `GPT-2 shape, ${batch} texts` : 'GPT-2 shape',
+        threads,
+        unit: 'tokens/s',
+      };
       const peer = peers[i];
       const amount = 1000 * tokens;
       results.push(row({ ...common, amount, dtype: compute, result, peer, more }));

@@ -8,7 +8,8 @@ export const gpt2 = { layers: 6, width: 384, heads: 6, context: 256, words: 8192
 export const base = { layers: 6, width: 512, heads: 8, inner: 2048, words: 37000, tokens: 2048 };
 
 /** Floating-point operations of a step: 6 a weight and token, and causal attention, whose backward is 2.5 times its forward. */
-export function gpt2Flops({ layers, width, context, words, batch } = gpt2) {
+export function gpt2Flops(batch) {
+  const { layers, width, context, words } = gpt2;
   const weights = layers * 12 * width * width + words * width;
   return 6 * weights * batch * context + layers * 2 * context * context * width * batch * 3.5;
 }
@@ -45,13 +46,13 @@ const idsOf = (lengths, words, random) =>
   lengths.map((length) => Array.from({ length }, () => Math.floor(random() * words)));
 
 /** @param dtype of products: float32, or bfloat16 over float32 weights. @returns `run()`, one step, and `dispose()`. */
-export async function gpt2Step(heddle, folder, dtype = 'float32') {
+export async function gpt2Step(heddle, folder, dtype = 'float32', batch = gpt2.batch) {
   const { loadTrainable, nn, TrainingStep, adamW } = heddle;
   const model = await loadTrainable(folder);
   const text = new PackedInput(heddle, 'text');
   const logits = nn.trainMode(() => model.forward(text).logits, { dropout: 0, dtype });
   const loss = new Loss(heddle, logits, text.rows, 0);
-  const lengths = Array(gpt2.batch).fill(gpt2.context);
+  const lengths = Array(batch).fill(gpt2.context);
   const { feeds, sizes } = text.batch(idsOf(lengths, gpt2.words, lcg(2)));
   Object.assign(feeds, loss.feeds(idsOf(lengths, gpt2.words, lcg(3))));
   const groups = [{ parameters: model.parameters, weightDecay: 0.1 }];

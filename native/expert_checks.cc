@@ -5,20 +5,6 @@
 #include "error.h"
 
 namespace heddle {
-namespace {
-
-[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
-                       const std::string& found) {
-  throw Error(ErrorCode::kShape, "node %" PRId64 " (%s): %s: expected %s, found %s", view.node,
-              view.kernel, what, expected.c_str(), found.c_str());
-}
-
-void checkColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected) {
-  if (tensor.dims[1] == expected) return;
-  fail(view, name, std::to_string(expected) + " columns", dimsText(tensor));
-}
-
-}  // namespace
 
 void checkRouteExperts(const NodeView& view) {
   const int64_t experts = view.inputs[0].dims[1], chosen = view.ints[0];
@@ -26,7 +12,7 @@ void checkRouteExperts(const NodeView& view) {
     fail(view, "logits", "at least " + std::to_string(chosen) + " columns",
          dimsText(view.inputs[0]));
   }
-  checkColumns(view, "output", view.outputs[0], 4 * chosen);
+  expectColumns(view, "output", view.outputs[0], 4 * chosen);
 }
 
 void checkLinearExperts(const NodeView& view) {
@@ -35,10 +21,10 @@ void checkLinearExperts(const NodeView& view) {
   if (weight.dims[0] % experts != 0) {
     fail(view, "weight", "rows divisible by E = " + std::to_string(experts), dimsText(weight));
   }
-  checkColumns(view, "x", view.inputs[0],
-               view.ints[2] != 0 ? weight.dims[1] : chosen * weight.dims[1]);
-  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
-  checkColumns(view, "output", view.outputs[0], weight.dims[0] / experts * chosen);
+  expectColumns(view, "x", view.inputs[0],
+                view.ints[2] != 0 ? weight.dims[1] : chosen * weight.dims[1]);
+  expectColumns(view, "routing", view.inputs[1], 4 * chosen);
+  expectColumns(view, "output", view.outputs[0], weight.dims[0] / experts * chosen);
 }
 
 void checkJoinExperts(const NodeView& view) {
@@ -46,8 +32,8 @@ void checkJoinExperts(const NodeView& view) {
   if (view.outputs[0].dims[1] < 1) {
     fail(view, "output", "a constant number of columns", dimsText(view.outputs[0]));
   }
-  checkColumns(view, "y", view.inputs[0], chosen * view.outputs[0].dims[1]);
-  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+  expectColumns(view, "y", view.inputs[0], chosen * view.outputs[0].dims[1]);
+  expectColumns(view, "routing", view.inputs[1], 4 * chosen);
 }
 
 // Places are written as floats, exact up to here.

@@ -8,12 +8,6 @@
 namespace heddle {
 namespace {
 
-[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
-                       const std::string& found) {
-  throw Error(ErrorCode::kShape, "node %" PRId64 " (%s): %s: expected %s, found %s", view.node,
-              view.kernel, what, expected.c_str(), found.c_str());
-}
-
 [[noreturn]] void failValue(const NodeView& view, const char* what, int64_t at,
                             const char* relation, int64_t expected, int64_t found) {
   throw Error(ErrorCode::kInput,
@@ -31,11 +25,6 @@ void checkPages(const NodeView& view, const char* name, const Tensor& pages, int
   }
 }
 
-void checkColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected) {
-  if (tensor.dims[1] == expected) return;
-  fail(view, name, std::to_string(expected) + " columns", dimsText(tensor));
-}
-
 void checkBelow(const NodeView& view, const char* name, const Tensor& tensor, int64_t bound) {
   for (int64_t i = 0; i < tensor.dims[0]; ++i) {
     const int64_t value = valuesOf(tensor)[i];
@@ -48,7 +37,7 @@ void checkBelow(const NodeView& view, const char* name, const Tensor& tensor, in
 void checkAppendPages(const NodeView& view) {
   const int64_t heads = view.ints[0];
   checkPages(view, "pages", view.outputs[0], heads);
-  checkColumns(view, "source", view.inputs[0], heads * view.outputs[0].dims[1]);
+  expectColumns(view, "source", view.inputs[0], heads * view.outputs[0].dims[1]);
 }
 
 void checkCopyPages(const NodeView& view) {
@@ -57,7 +46,7 @@ void checkCopyPages(const NodeView& view) {
 
 void checkReadPages(const NodeView& view) {
   checkPages(view, "pages", view.inputs[0], view.ints[0]);
-  checkColumns(view, "output", view.outputs[0], view.ints[0] * view.inputs[0].dims[1]);
+  expectColumns(view, "output", view.outputs[0], view.ints[0] * view.inputs[0].dims[1]);
 }
 
 void checkPagedAttention(const NodeView& view) {
@@ -68,8 +57,8 @@ void checkPagedAttention(const NodeView& view) {
   const Tensor &keys = view.inputs[1], &values = view.inputs[2], &bias = view.inputs[8];
   checkPages(view, "keys", keys, keyHeads);
   checkPages(view, "values", values, keyHeads);
-  checkColumns(view, "q", view.inputs[0], heads * keys.dims[1]);
-  checkColumns(view, "output", view.outputs[0], heads * (values.dims[1] + 2));
+  expectColumns(view, "q", view.inputs[0], heads * keys.dims[1]);
+  expectColumns(view, "output", view.outputs[0], heads * (values.dims[1] + 2));
   if (bias.rank < 0) return;
   if (bias.rank != 3 || bias.dims[0] != heads || bias.dims[1] != 1 || bias.dims[2] < 1) {
     fail(view, "bias", "[H, 1, positions]", dimsText(bias));
@@ -82,7 +71,7 @@ void checkJoinParts(const NodeView& view) {
     fail(view, "output", "columns divisible by H = " + std::to_string(heads),
          dimsText(view.outputs[0]));
   }
-  checkColumns(view, "parts", view.inputs[0], columns + 2 * heads);
+  expectColumns(view, "parts", view.inputs[0], columns + 2 * heads);
 }
 
 void checkAppendPagesRun(const NodeView& view) {

@@ -166,6 +166,17 @@ void checkAtRun(const NodeView& view) {
   if (view.signature->onRun) view.signature->onRun(view);
 }
 
+[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
+                       const std::string& found) {
+  throw Error(ErrorCode::kShape, "node %" PRId64 " (%s): %s: expected %s, found %s", view.node,
+              view.kernel, what, expected.c_str(), found.c_str());
+}
+
+void expectColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected) {
+  if (tensor.dims[tensor.rank - 1] == expected) return;
+  fail(view, name, std::to_string(expected) + " columns", dimsText(tensor));
+}
+
 std::string dimsText(const Tensor& tensor) {
   std::string text = "[";
   for (int i = 0; i < tensor.rank; ++i) {

@@ -97,6 +97,13 @@ void checkAtRun(const NodeView& view);
 // "[512, s0]": dims as messages show them.
 std::string dimsText(const Tensor& tensor);
 
+// Throws kShape, with the node, `what` of it was expected and what was found.
+[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
+                       const std::string& found);
+
+// Throws unless the last dim is the expected one.
+void expectColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected);
+
 // Null for a kernel that has no line in the table. Throws what is wrong with the table.
 const Signature* findSignature(const char* kernel);
 int signatureCount();

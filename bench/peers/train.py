@@ -1,6 +1,6 @@
 """Training steps in PyTorch as a peer (bench/peer.mjs). Usage: train.py THREADS {eager|compile|bfloat16}
 
-Requests: {"model": "gpt2", "reps": n}; {"model": "base", "batches": [[[source, target], …], …], "reps": n}, lengths of
+Requests: {"model": "gpt2", "batch": texts, "reps": n}; {"model": "base", "batches": [[[source, target], …], …], "reps": n}, lengths of
 sentences, padded to the longest of a batch; {"model": "memory"}, the peak beyond the import of torch in MiB.
 """
 
@@ -97,8 +97,8 @@ def stepper(model, **options):
     return step
 
 
-def gpt2():
-    ids, labels = torch.randint(0, WORDS, (BATCH, CONTEXT)), torch.randint(0, WORDS, (BATCH, CONTEXT))
+def gpt2(batch):
+    ids, labels = torch.randint(0, WORDS, (batch, CONTEXT)), torch.randint(0, WORDS, (batch, CONTEXT))
     step = stepper(Gpt2(), lr=1e-3, weight_decay=0.1)
     return lambda: step(ids, labels)
 
@@ -119,13 +119,13 @@ steps = {}
 
 def handle(request):
     if request["model"] == "memory":
-        step = gpt2()
+        step = gpt2(BATCH)
         for _ in range(3):
             step()
         return {"mib": peak() - imported}
     if request["model"] not in steps:
         steps.clear()
-        steps[request["model"]] = gpt2() if request["model"] == "gpt2" else stepper(Base(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9)
+        steps[request["model"]] = gpt2(request["batch"]) if request["model"] == "gpt2" else stepper(Base(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9)
     step = steps[request["model"]]
     if request["model"] == "gpt2":
         return {"ms": times(step, request["reps"])}

@@ -4,22 +4,35 @@ export function philox(
   stream: number,
   seed: number,
 ): [number, number, number, number] {
-  let [c0, c1, c2, c3] = [counter >>> 0, Math.floor(counter / 2 ** 32) >>> 0, stream >>> 0, 0];
-  let [k0, k1] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+  // As signed numbers, which engines keep in registers; what is drawn is without sign.
+  let c0 = counter | 0;
+  let c1 = Math.floor(counter / 2 ** 32) | 0;
+  let c2 = stream | 0;
+  let c3 = 0;
+  let k0 = seed | 0;
+  let k1 = Math.floor(seed / 2 ** 32) | 0;
   for (let round = 0; round < 10; round++) {
-    const [high0, low0] = multiply(0xd2511f53, c0);
-    const [high1, low1] = multiply(0xcd9e8d57, c2);
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
+    const high0 = highHalf(0xd2511f53, c0);
+    const high1 = highHalf(0xcd9e8d57, c2);
+    const low0 = Math.imul(0xd2511f53, c0);
+    const low1 = Math.imul(0xcd9e8d57, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
-  return [c0, c1, c2, c3];
+  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
 }
 
-/** High and low half of the 64-bit product of two 32-bit numbers. */
-function multiply(a: number, b: number): [number, number] {
-  const cross = (a & 0xffff) * (b >>> 16) + ((((a & 0xffff) * (b & 0xffff)) / 0x10000) >>> 0);
-  const upper = (a >>> 16) * (b & 0xffff) + (cross % 0x10000);
-  const high = (a >>> 16) * (b >>> 16) + Math.floor(cross / 0x10000) + Math.floor(upper / 0x10000);
-  return [high >>> 0, Math.imul(a, b) >>> 0];
+/** Of the 64-bit product of two 32-bit numbers without sign; no sum in it is above 2³² − 1. */
+function highHalf(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const cross = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const middle = (Math.imul(aLow, bHigh) + (cross & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (cross >>> 16) + (middle >>> 16)) | 0;
 }

@@ -53,14 +53,14 @@ struct GradientProblem {
 
   // From the definition: sums over all pairs, with their magnitudes, which errors are relative to.
   struct Answers {
-    std::vector<double> byQueries, byKeys, byValues;
+    std::vector<double> statistics, byQueries, byKeys, byValues;
   };
   Answers solve() const {
     const AttentionProblem& a = attention;
-    std::vector<double> weights, output;
-    a.solve(&weights, &output);
+    const AttentionProblem::Answers forward = a.solve();
     const std::vector<int32_t> offsets = a.pairs();
     Answers answers;
+    answers.statistics = forward.statistics;
     answers.byQueries.assign(a.q.size(), 0);
     answers.byKeys.assign(a.k.size(), 0);
     answers.byValues.assign(a.v.size(), 0);
@@ -71,10 +71,11 @@ struct GradientProblem {
         for (int64_t i = c.queries[s]; i < c.queries[s + 1]; i++) {
           const float* g = gradient.data() + (i * c.heads + h) * c.e;
           double mean = 0;
-          for (int64_t x = 0; x < c.e; x++) mean += output[(i * c.heads + h) * c.e + x] * g[x];
+          for (int64_t x = 0; x < c.e; x++)
+            mean += forward.output[(i * c.heads + h) * c.e + x] * g[x];
           for (int64_t j = 0; j < n; j++) {
             const double weight =
-                weights[h * offsets.back() + offsets[s] + (i - c.queries[s]) * n + j];
+                forward.weights[h * offsets.back() + offsets[s] + (i - c.queries[s]) * n + j];
             if (weight == 0) continue;
             addPair(i * c.heads + h, (c.keys[s] + j) * c.keyHeads + keyHead, weight, mean, g,
                     &answers);
@@ -117,37 +118,13 @@ TEST_P(AttentionGradientTest, MatchesItsDefinition) {
     // of up to 64 rows of size √d.
     const double size = 1 + c.scale * static_cast<double>(c.d) / 4;
     const double bound = 6e-6 * size * size * std::sqrt(static_cast<double>(c.d + c.e));
+    const double close = 2e-6 * size;
+    expectClose(results.statistics, answers.statistics, close, close, c.name + " statistics");
+    expectSameBits(run(table(), problem.attention.invocation(false), 1), results.output,
+                   c.name + " without statistics");
     expectClose(results.byQueries, answers.byQueries, bound, bound, c.name + " by queries");
     expectClose(results.byKeys, answers.byKeys, bound, bound, c.name + " by keys");
     expectClose(results.byValues, answers.byValues, bound, bound, c.name + " by values");
-  }
-}
-
-// What makes the weights again: and asking for it changes no output.
-TEST_P(AttentionGradientTest, StatisticsMatchTheirDefinition) {
-  for (const AttentionCase& c : gradientCases()) {
-    const GradientProblem problem(c);
-    const AttentionProblem& a = problem.attention;
-    const GradientProblem::Results results = problem.compute(table(), 1);
-    expectSameBits(run(table(), a.invocation(false), 2), results.output, c.name);
-    std::vector<double> expected;
-    for (size_t s = 0; s + 1 < a.c.queries.size(); s++) {
-      for (int64_t i = a.c.queries[s]; i < a.c.queries[s + 1]; i++) {
-        for (int64_t h = 0; h < c.heads; h++) {
-          double greatest = -INFINITY, total = 0;
-          for (int64_t j = a.c.keys[s]; j < a.c.keys[s + 1]; j++) {
-            if (a.visible(i, j)) greatest = std::max(greatest, a.score(h, i, j));
-          }
-          for (int64_t j = a.c.keys[s]; j < a.c.keys[s + 1]; j++) {
-            if (a.visible(i, j)) total += std::exp(a.score(h, i, j) - greatest);
-          }
-          expected.push_back(total == 0 ? 0 : greatest);
-          expected.push_back(total == 0 ? 0 : 1 / total);
-        }
-      }
-    }
-    const double bound = 2e-6 * (1 + c.scale * static_cast<double>(c.d) / 4);
-    expectClose(results.statistics, expected, bound, bound, c.name);
   }
 }
 
@@ -156,7 +133,7 @@ TEST_P(AttentionGradientTest, BitsDoNotDependOnThreads) {
   for (const AttentionCase& c : gradientCases()) {
     const GradientProblem problem(c);
     const GradientProblem::Results one = problem.compute(table(), 1, 1);
-    for (int threads : {2, 4, 7}) {
+    for (int threads : {2, 7}) {
       const GradientProblem::Results many = problem.compute(table(), threads);
       expectSameBits(many.statistics, one.statistics, c.name);
       expectSameBits(many.byQueries, one.byQueries, c.name);

@@ -9,12 +9,11 @@ HEDDLE_FOR_EACH_ISA(AttentionTest);
 TEST_P(AttentionTest, MatchesItsDefinition) {
   for (const AttentionCase& c : attentionCases()) {
     const AttentionProblem problem(c);
-    std::vector<double> weights, output;
-    problem.solve(&weights, &output);
+    const AttentionProblem::Answers answers = problem.solve();
     // A score of size s carries an error of about s·d·2⁻²⁴ into the exponent.
     const double bound = 2e-6 * (1 + c.scale * static_cast<double>(c.d) / 4);
-    expectClose(run(table(), problem.invocation(false), 2), output, bound, bound, c.name);
-    expectClose(run(table(), problem.invocation(true), 2), weights, bound, bound,
+    expectClose(run(table(), problem.invocation(false), 2), answers.output, bound, bound, c.name);
+    expectClose(run(table(), problem.invocation(true), 2), answers.weights, bound, bound,
                 c.name + " weights");
   }
 }

@@ -8,8 +8,8 @@ namespace {
 class CrossEntropyTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(CrossEntropyTest);
 
-struct Problem {
-  Problem(int64_t rows, int64_t classes, double smoothing, float deviation)
+struct CrossEntropyProblem {
+  CrossEntropyProblem(int64_t rows, int64_t classes, double smoothing, float deviation)
       : rows(rows), classes(classes), smoothing(smoothing) {
     logits = normal(rows * classes, 1, deviation);
     gradient = normal(rows, 2);
@@ -63,7 +63,7 @@ TEST_P(CrossEntropyTest, MatchesItsDefinition) {
   for (int64_t classes : {1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 1000, 8192}) {
     for (double smoothing : {0.0, 0.1, 1.0}) {
       for (float deviation : {1.0f, 30.0f}) {
-        const Problem problem(5, classes, smoothing, deviation);
+        const CrossEntropyProblem problem(5, classes, smoothing, deviation);
         std::vector<double> losses, gradients;
         problem.solve(&losses, &gradients);
         const std::string what = std::to_string(classes);
@@ -77,7 +77,7 @@ TEST_P(CrossEntropyTest, MatchesItsDefinition) {
 }
 
 TEST_P(CrossEntropyTest, LogitsMayBeHuge) {
-  Problem problem(1, 9, 0, 1);
+  CrossEntropyProblem problem(1, 9, 0, 1);
   for (float& logit : problem.logits) logit = 1e30f;
   problem.logits[0] = 3e30f;
   problem.gradient = {1};
@@ -89,7 +89,7 @@ TEST_P(CrossEntropyTest, LogitsMayBeHuge) {
 }
 
 TEST_P(CrossEntropyTest, NaNSpoilsItsRowOnly) {
-  Problem problem(3, 21, 0.1, 1);
+  CrossEntropyProblem problem(3, 21, 0.1, 1);
   problem.logits[21 + 20] = NAN;
   const std::vector<float> losses = run(table(), problem.loss());
   for (size_t r = 0; r < 3; r++) EXPECT_EQ(std::isnan(losses[r]), r == 1) << r;
@@ -98,7 +98,7 @@ TEST_P(CrossEntropyTest, NaNSpoilsItsRowOnly) {
 // One block of classes after another, the last of another size.
 TEST_P(CrossEntropyTest, IsTheSameByBlocksOfClasses) {
   for (int64_t block : {1, 7, 32, 100}) {
-    const Problem problem(5, 67, 0.1, 9.0f);
+    const CrossEntropyProblem problem(5, 67, 0.1, 9.0f);
     std::vector<double> losses, gradients;
     problem.solve(&losses, &gradients);
     const int64_t rows = problem.rows, classes = problem.classes;

@@ -20,13 +20,13 @@ double valueOf(DType dtype, uint16_t bits) {
   return sign * std::ldexp(significand, (exponent ? exponent : 1) - bias - fractionBits);
 }
 
-struct Table {
+struct EmbeddingTable {
   Operand operand;
   std::vector<double> values;
 };
 
-Table makeTable(DType dtype, int64_t rows, int64_t columns) {
-  Table made{Operand(dtype, {rows, columns}), {}};
+EmbeddingTable makeTable(DType dtype, int64_t rows, int64_t columns) {
+  EmbeddingTable made{Operand(dtype, {rows, columns}), {}};
   std::mt19937 engine(5);
   const std::vector<float> floats = normal(rows * columns, 6);
   if (dtype == DType::kInt8) {
@@ -57,7 +57,7 @@ TEST_P(EmbeddingTest, MatchesItsDefinition) {
     for (int64_t columns : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 384, 1001}) {
       for (bool withResidual : {false, true}) {
         for (double scale : {1.0, 2.5}) {
-          const Table embeddings = makeTable(dtype, 13, columns);
+          const EmbeddingTable embeddings = makeTable(dtype, 13, columns);
           const std::vector<float> residual = normal(rows * columns, 7);
           std::vector<double> expected;
           for (int64_t i = 0; i < rows * columns; i++) {
@@ -92,7 +92,7 @@ TEST_P(EmbeddingTest, OfAPackedTableHasTheSameBits) {
   const int64_t rows = static_cast<int64_t>(ids.size()), entries = 130;
   for (DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kInt8}) {
     for (int64_t columns : {1, 3, 16, 63, 64, 65, 384, 1001}) {
-      const Table plain = makeTable(dtype, entries, columns);
+      const EmbeddingTable plain = makeTable(dtype, entries, columns);
       const Packing& packing = table().packing;
       const Guarded memory(static_cast<size_t>(packing.bytes(dtype, entries, columns)));
       PackedMatrix matrix = {memory.data(), dtype, entries, columns, packing.panel};
@@ -119,7 +119,7 @@ TEST_P(EmbeddingTest, OfAPackedTableHasTheSameBits) {
 }
 
 TEST_P(EmbeddingTest, ManyRowsAndNone) {
-  const Table embeddings = makeTable(DType::kFloat32, 50, 33);
+  const EmbeddingTable embeddings = makeTable(DType::kFloat32, 50, 33);
   for (int64_t rows : {0, 1000}) {
     std::vector<int32_t> ids;
     std::vector<double> expected;

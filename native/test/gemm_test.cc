@@ -62,7 +62,7 @@ class Weight {
   Operand operand_;
 };
 
-struct Case {
+struct GemmCase {
   int64_t rows, k, n;
   DType dtype = DType::kFloat32;
   Activation activation = Activation::kNone;
@@ -76,8 +76,8 @@ struct Case {
 };
 
 // The operands of a case; `rows` of x from `firstRow` on.
-struct Problem {
-  Problem(const KernelTable& table, const Case& test)
+struct GemmProblem {
+  GemmProblem(const KernelTable& table, const GemmCase& test)
       : test(test),
         x(normal(test.rows * test.k, 1)),
         bias(normal(test.n, 2)),
@@ -125,7 +125,7 @@ struct Problem {
     }
   }
 
-  Case test;
+  GemmCase test;
   std::vector<float> x, bias, residual;
   Weight weight;
 };
@@ -163,8 +163,8 @@ TEST_P(GemmTest, MatchesTheReferenceAtEveryEdge) {
   for (int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 8, 13}) {
     for (int64_t n : {int64_t{0}, int64_t{1}, panel - 1, panel, 2 * panel + 1, 6 * panel + 3}) {
       for (int64_t k : {0, 1, 2, 17}) {
-        const Case test = {rows, k, n};
-        const Problem problem(table(), test);
+        const GemmCase test = {rows, k, n};
+        const GemmProblem problem(table(), test);
         problem.expectRight(problem.run(table(), 2, 0, rows));
       }
     }
@@ -176,9 +176,9 @@ TEST_P(GemmTest, MatchesTheReferenceForEveryWeightType) {
     for (bool roundInputs : {false, true}) {
       for (int64_t rows : {1, 2, 6, 7, 40}) {
         for (int64_t k : {1, 31, 384, 385, 801}) {
-          Case test = {rows, k, 67, dtype};
+          GemmCase test = {rows, k, 67, dtype};
           test.roundInputs = roundInputs;
-          const Problem problem(table(), test);
+          const GemmProblem problem(table(), test);
           problem.expectRight(problem.run(table(), 3, 0, rows));
         }
       }
@@ -190,8 +190,8 @@ TEST_P(GemmTest, AppliesBiasActivationAndResidual) {
   for (Activation activation : kActivations) {
     for (bool bias : {false, true}) {
       for (bool residual : {false, true}) {
-        const Case test = {9, 20, 37, DType::kFloat32, activation, bias, residual};
-        const Problem problem(table(), test);
+        const GemmCase test = {9, 20, 37, DType::kFloat32, activation, bias, residual};
+        const GemmProblem problem(table(), test);
         problem.expectRight(problem.run(table(), 1, 0, test.rows));
       }
     }
@@ -199,17 +199,17 @@ TEST_P(GemmTest, AppliesBiasActivationAndResidual) {
 }
 
 TEST_P(GemmTest, RunsManyChunksAndGroups) {
-  const Case test = {301, 50, 1100};
-  const Problem problem(table(), test);
+  const GemmCase test = {301, 50, 1100};
+  const GemmProblem problem(table(), test);
   problem.expectRight(problem.run(table(), 4, 0, test.rows));
 }
 
 TEST_P(GemmTest, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
   for (DType dtype : kWeightTypes) {
     for (bool roundInputs : {false, true}) {
-      Case test = {151, 773, 83, dtype, Activation::kGelu};
+      GemmCase test = {151, 773, 83, dtype, Activation::kGelu};
       test.roundInputs = roundInputs;
-      const Problem problem(table(), test);
+      const GemmProblem problem(table(), test);
       const std::vector<float> whole = problem.run(table(), 1, 0, test.rows);
       for (int threads = 2; threads <= 4; threads++) {
         expectSameBits(problem.run(table(), threads, 0, test.rows), whole, test.name());
@@ -230,9 +230,9 @@ TEST_P(GemmTest, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
 TEST_P(GemmTest, PassesOnNanAndInfinity) {
   for (DType dtype : kWeightTypes) {
     for (bool roundInputs : {false, true}) {
-      Case test = {8, 33, 40, dtype, Activation::kNone, false, false};
+      GemmCase test = {8, 33, 40, dtype, Activation::kNone, false, false};
       test.roundInputs = roundInputs;
-      Problem problem(table(), test);
+      GemmProblem problem(table(), test);
       problem.x[3 * test.k + 32] = NAN;
       problem.x[5 * test.k] = INFINITY;
       const std::vector<float> y = problem.run(table(), 2, 0, test.rows);
@@ -253,7 +253,7 @@ TEST_P(GemmTest, PassesOnNanAndInfinity) {
 }
 
 TEST_P(GemmTest, StopsBeforeTheNextTaskWhenCancelled) {
-  const Problem problem(table(), {4, 8, 40});
+  const GemmProblem problem(table(), {4, 8, 40});
   const Operand x = Operand::f32({4, 8}, problem.x), y = Operand::output({4, 40});
   const Tensor inputs[4] = {x.tensor(), problem.weight.operand().tensor(), {}, {}};
   const int64_t ints[2] = {};

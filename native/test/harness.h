@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -171,11 +172,22 @@ inline void expectSameBits(const std::vector<float>& actual, const std::vector<f
   }
 }
 
+// The first of an endless sequence that depends on the seed. Kept, because drawing them again for
+// each case takes longer than many a kernel does.
 inline std::vector<float> normal(int64_t count, uint32_t seed, float deviation = 1.0f) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> distribution(0.0f, deviation);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& value : values) value = distribution(engine);
+  struct Sequence {
+    std::mt19937 engine;
+    std::normal_distribution<float> distribution;
+    std::vector<float> drawn;
+  };
+  static std::map<uint32_t, Sequence> sequences;
+  Sequence& sequence =
+      sequences.try_emplace(seed, Sequence{std::mt19937(seed), {}, {}}).first->second;
+  while (sequence.drawn.size() < static_cast<size_t>(count)) {
+    sequence.drawn.push_back(sequence.distribution(sequence.engine));
+  }
+  std::vector<float> values(sequence.drawn.begin(), sequence.drawn.begin() + count);
+  for (float& value : values) value *= deviation;
   return values;
 }
 

@@ -13,18 +13,19 @@ namespace {
 class LinearInt4Test : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(LinearInt4Test);
 
-struct Case {
+struct LinearInt4Case {
   int64_t rows, k, n;
   Activation activation = Activation::kNone;
   bool bias = true, residual = true;
 };
 
-struct Problem {
-  Problem(const KernelTable& table, const Case& test)
-      : Problem(table, test, normal(test.rows * test.k, 1), normal(test.n * test.k, 4, 0.5f)) {}
+struct LinearInt4Problem {
+  LinearInt4Problem(const KernelTable& table, const LinearInt4Case& test)
+      : LinearInt4Problem(table, test, normal(test.rows * test.k, 1),
+                          normal(test.n * test.k, 4, 0.5f)) {}
 
-  Problem(const KernelTable& kernels, const Case& test, const std::vector<float>& x,
-          const std::vector<float>& w)
+  LinearInt4Problem(const KernelTable& kernels, const LinearInt4Case& test,
+                    const std::vector<float>& x, const std::vector<float>& w)
       : test(test),
         x(x),
         bias(normal(test.n, 2)),
@@ -110,7 +111,7 @@ struct Problem {
     return {{block.scale, block.minimum, {}}};
   }
 
-  Case test;
+  LinearInt4Case test;
   std::vector<float> x, bias, residual;
   std::vector<Int4Block> weight;
   PackedMatrix matrix;
@@ -124,7 +125,7 @@ TEST_P(LinearInt4Test, PackingIsUndoneExactly) {
   const int64_t panel = table().packing.panel;
   for (int64_t n : {int64_t{1}, panel - 1, panel, panel + 1, 3 * panel + 2}) {
     for (int64_t k : {1, 5, 16, 31, 32, 33, 97}) {
-      const Problem problem(table(), {1, k, n});
+      const LinearInt4Problem problem(table(), {1, k, n});
       std::vector<Int4Block> unpacked(problem.weight.size());
       table().packing.unpack(&problem.matrix, unpacked.data());
       EXPECT_EQ(
@@ -140,7 +141,7 @@ TEST_P(LinearInt4Test, MatchesTheReferenceAtEveryEdge) {
   for (int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 9}) {
     for (int64_t n : {int64_t{1}, panel - 1, panel, 2 * panel + 1, 6 * panel + 3}) {
       for (int64_t k : {1, 4, 31, 32, 33, 71}) {
-        const Problem problem(table(), {rows, k, n});
+        const LinearInt4Problem problem(table(), {rows, k, n});
         problem.expectRight(table(), problem.run(table(), 2, 0, rows));
       }
     }
@@ -148,9 +149,9 @@ TEST_P(LinearInt4Test, MatchesTheReferenceAtEveryEdge) {
 }
 
 TEST_P(LinearInt4Test, TakesManyChunksAndGroups) {
-  const Problem deep(table(), {3, 1601, 67});
+  const LinearInt4Problem deep(table(), {3, 1601, 67});
   deep.expectRight(table(), deep.run(table(), 3, 0, 3));
-  const Problem wide(table(), {301, 50, 601});
+  const LinearInt4Problem wide(table(), {301, 50, 601});
   wide.expectRight(table(), wide.run(table(), 4, 0, 301));
 }
 
@@ -158,7 +159,7 @@ TEST_P(LinearInt4Test, AppliesBiasActivationAndResidual) {
   for (Activation activation : kActivations) {
     for (bool bias : {false, true}) {
       for (bool residual : {false, true}) {
-        const Problem problem(table(), {9, 40, 37, activation, bias, residual});
+        const LinearInt4Problem problem(table(), {9, 40, 37, activation, bias, residual});
         problem.expectRight(table(), problem.run(table(), 1, 0, 9));
       }
     }
@@ -168,8 +169,9 @@ TEST_P(LinearInt4Test, AppliesBiasActivationAndResidual) {
 // Every product as large as it can be, with both signs of the sum.
 TEST_P(LinearInt4Test, ABlockDoesNotOverflow) {
   for (float sign : {1.0f, -1.0f}) {
-    const Case test = {5, 64, 3, Activation::kNone, false, false};
-    Problem problem(table(), test, std::vector<float>(5 * 64, sign), std::vector<float>(3 * 64));
+    const LinearInt4Case test = {5, 64, 3, Activation::kNone, false, false};
+    LinearInt4Problem problem(table(), test, std::vector<float>(5 * 64, sign),
+                              std::vector<float>(3 * 64));
     for (Int4Block& block : problem.weight) {
       block = {0x3c00, 0, {}};  // scale 1
       std::memset(block.values, 0xff, sizeof(block.values));
@@ -180,8 +182,8 @@ TEST_P(LinearInt4Test, ABlockDoesNotOverflow) {
 }
 
 TEST_P(LinearInt4Test, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
-  const Case test = {151, 173, 83, Activation::kGelu};
-  const Problem problem(table(), test);
+  const LinearInt4Case test = {151, 173, 83, Activation::kGelu};
+  const LinearInt4Problem problem(table(), test);
   const std::vector<float> whole = problem.run(table(), 1, 0, test.rows);
   for (int threads = 2; threads <= 4; threads++) {
     expectSameBits(problem.run(table(), threads, 0, test.rows), whole, "team");
@@ -198,8 +200,8 @@ TEST_P(LinearInt4Test, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
 // NaN and infinity reach every output of their row and no other row.
 TEST_P(LinearInt4Test, PassesOnNanAndInfinity) {
   for (float odd : {NAN, INFINITY, -INFINITY}) {
-    const Case test = {8, 33, 40, Activation::kNone, false, false};
-    Problem problem(table(), test);
+    const LinearInt4Case test = {8, 33, 40, Activation::kNone, false, false};
+    LinearInt4Problem problem(table(), test);
     problem.x[3 * test.k + 32] = odd;
     const std::vector<float> y = problem.run(table(), 2, 0, test.rows);
     for (int64_t i = 0; i < test.rows; i++) {

@@ -12,8 +12,8 @@ class LinearInt8Test : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(LinearInt8Test);
 
 // A matrix as quantizeTable stores it.
-struct Table {
-  Table(int64_t rows, int64_t columns, const std::vector<float>& values)
+struct Int8Table {
+  Int8Table(int64_t rows, int64_t columns, const std::vector<float>& values)
       : columns(columns), bytes(static_cast<size_t>(int8Bytes(rows, columns))) {
     quantizeTable(values.data(), rows, columns, false, bytes.data());
     scalesAt = int8ScalesAt(rows, columns);
@@ -32,18 +32,19 @@ struct Table {
   std::vector<uint8_t> bytes;
 };
 
-struct Case {
+struct LinearInt8Case {
   int64_t rows, k, n;
   Activation activation = Activation::kNone;
   bool bias = true, residual = true;
 };
 
-struct Problem {
-  Problem(const KernelTable& table, const Case& test)
-      : Problem(table, test, normal(test.rows * test.k, 1), normal(test.n * test.k, 4, 0.5f)) {}
+struct LinearInt8Problem {
+  LinearInt8Problem(const KernelTable& table, const LinearInt8Case& test)
+      : LinearInt8Problem(table, test, normal(test.rows * test.k, 1),
+                          normal(test.n * test.k, 4, 0.5f)) {}
 
-  Problem(const KernelTable& kernels, const Case& test, const std::vector<float>& x,
-          const std::vector<float>& w)
+  LinearInt8Problem(const KernelTable& kernels, const LinearInt8Case& test,
+                    const std::vector<float>& x, const std::vector<float>& w)
       : test(test),
         x(x),
         bias(normal(test.n, 2)),
@@ -130,9 +131,9 @@ struct Problem {
     }
   }
 
-  Case test;
+  LinearInt8Case test;
   std::vector<float> x, bias, residual;
-  Table weight;
+  Int8Table weight;
   PackedMatrix matrix;
 
  private:
@@ -144,7 +145,7 @@ TEST_P(LinearInt8Test, PackingIsUndoneExactly) {
   const int64_t panel = table().packing.panel;
   for (int64_t n : {int64_t{1}, panel - 1, panel, panel + 1, 3 * panel + 2}) {
     for (int64_t k : {1, 2, 3, 4, 5, 7, 16, 33}) {
-      const Problem problem(table(), {1, k, n});
+      const LinearInt8Problem problem(table(), {1, k, n});
       std::vector<uint8_t> unpacked(problem.weight.bytes.size(), 0xAA);
       table().packing.unpack(&problem.matrix, unpacked.data());
       EXPECT_EQ(unpacked, problem.weight.bytes) << n << " × " << k;
@@ -157,8 +158,8 @@ TEST_P(LinearInt8Test, MatchesTheReferenceAtEveryEdge) {
   for (int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 8, 13}) {
     for (int64_t n : {int64_t{1}, panel - 1, panel, 2 * panel + 1, 6 * panel + 3}) {
       for (int64_t k : {1, 2, 3, 4, 5, 17}) {
-        const Case test = {rows, k, n};
-        const Problem problem(table(), test);
+        const LinearInt8Case test = {rows, k, n};
+        const LinearInt8Problem problem(table(), test);
         problem.expectRight(table(), problem.run(table(), 2, 0, rows));
       }
     }
@@ -168,11 +169,11 @@ TEST_P(LinearInt8Test, MatchesTheReferenceAtEveryEdge) {
 TEST_P(LinearInt8Test, TakesManyBlocksChunksAndGroups) {
   for (int64_t k : {383, 384, 385, 767, 768, 769, 1601}) {
     for (int64_t rows : {1, 6, 40}) {
-      const Problem problem(table(), {rows, k, 67});
+      const LinearInt8Problem problem(table(), {rows, k, 67});
       problem.expectRight(table(), problem.run(table(), 3, 0, rows));
     }
   }
-  const Problem wide(table(), {301, 50, 1100});
+  const LinearInt8Problem wide(table(), {301, 50, 1100});
   wide.expectRight(table(), wide.run(table(), 4, 0, 301));
 }
 
@@ -180,7 +181,7 @@ TEST_P(LinearInt8Test, AppliesBiasActivationAndResidual) {
   for (Activation activation : kActivations) {
     for (bool bias : {false, true}) {
       for (bool residual : {false, true}) {
-        const Problem problem(table(), {9, 20, 37, activation, bias, residual});
+        const LinearInt8Problem problem(table(), {9, 20, 37, activation, bias, residual});
         problem.expectRight(table(), problem.run(table(), 1, 0, 9));
       }
     }
@@ -191,15 +192,16 @@ TEST_P(LinearInt8Test, AppliesBiasActivationAndResidual) {
 TEST_P(LinearInt8Test, TheLongestRowDoesNotOverflow) {
   const int64_t k = kMaxInt8Columns;
   for (float sign : {1.0f, -1.0f}) {
-    const Problem problem(table(), {2, k, 3, Activation::kNone, false, false},
-                          std::vector<float>(2 * k, sign), std::vector<float>(3 * k, 1.0f));
+    const LinearInt8Problem problem(table(), {2, k, 3, Activation::kNone, false, false},
+                                    std::vector<float>(2 * k, sign),
+                                    std::vector<float>(3 * k, 1.0f));
     problem.expectRight(table(), problem.run(table(), 1, 0, 2));
   }
 }
 
 TEST_P(LinearInt8Test, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
-  const Case test = {151, 773, 83, Activation::kGelu};
-  const Problem problem(table(), test);
+  const LinearInt8Case test = {151, 773, 83, Activation::kGelu};
+  const LinearInt8Problem problem(table(), test);
   const std::vector<float> whole = problem.run(table(), 1, 0, test.rows);
   for (int threads = 2; threads <= 4; threads++) {
     expectSameBits(problem.run(table(), threads, 0, test.rows), whole, "team");
@@ -216,8 +218,8 @@ TEST_P(LinearInt8Test, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
 // NaN and infinity reach every output of their row and no other row.
 TEST_P(LinearInt8Test, PassesOnNanAndInfinity) {
   for (float odd : {NAN, INFINITY, -INFINITY}) {
-    const Case test = {8, 33, 40, Activation::kNone, false, false};
-    Problem problem(table(), test);
+    const LinearInt8Case test = {8, 33, 40, Activation::kNone, false, false};
+    LinearInt8Problem problem(table(), test);
     problem.x[3 * test.k + 32] = odd;
     const std::vector<float> y = problem.run(table(), 2, 0, test.rows);
     for (int64_t i = 0; i < test.rows; i++) {

@@ -16,8 +16,6 @@ class MathTest : public ProbeTest {
 };
 HEDDLE_FOR_EACH_PROBE(MathTest);
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kSmallestNormal = std::numeric_limits<float>::min();
 
 // Floats from `low` to `high`, spread evenly over their bit patterns: every binade counts the same.
@@ -46,7 +44,7 @@ std::vector<float> spread(float low, float high, int count) {
 
 double unitOf(double exact) {
   const auto rounded = static_cast<float>(std::fabs(exact));
-  return rounded < kSmallestNormal ? 0x1p-149 : std::nextafter(rounded, kInfinity) - rounded;
+  return rounded < kSmallestNormal ? 0x1p-149 : std::nextafter(rounded, INFINITY) - rounded;
 }
 
 void expectWithin(double ulps, const std::vector<float>& x, const std::vector<float>& y,
@@ -69,13 +67,13 @@ TEST_P(MathTest, ExpWithinTwoUlp) {
 }
 
 TEST_P(MathTest, ExpAtItsEnds) {
-  const std::vector<float> x = {-kInfinity, -1e30f, -105, -104, kInfinity,
-                                1e30f,      88.73f, 0.0f, -0.0f};
-  const std::vector<float> expected = {0, 0, 0, 0, kInfinity, kInfinity, kInfinity, 1, 1};
+  const std::vector<float> x = {-INFINITY, -1e30f, -105, -104, INFINITY,
+                                1e30f,     88.73f, 0.0f, -0.0f};
+  const std::vector<float> expected = {0, 0, 0, 0, INFINITY, INFINITY, INFINITY, 1, 1};
   const std::vector<float> y = apply("exp", x);
   for (size_t i = 0; i < x.size(); i++) EXPECT_EQ(y[i], expected[i]) << "exp(" << x[i] << ")";
-  EXPECT_TRUE(std::isnan(apply("exp", {kNan})[0]));
-  EXPECT_TRUE(std::isnan(apply("exp", {-kNan})[0]));
+  EXPECT_TRUE(std::isnan(apply("exp", {NAN})[0]));
+  EXPECT_TRUE(std::isnan(apply("exp", {-NAN})[0]));
   // Subnormal results: one unit of them.
   const std::vector<float> low = spread(-104, -87.3f, 100000);
   const std::vector<float> found = apply("exp", low);
@@ -99,7 +97,7 @@ TEST_P(MathTest, ExpNonPositiveWithinItsBound) {
 }
 
 TEST_P(MathTest, ExpNonPositiveAtItsEnds) {
-  const std::vector<float> x = {-kInfinity, -1e30f, -104, -87.34f, 0.0f, -0.0f};
+  const std::vector<float> x = {-INFINITY, -1e30f, -104, -87.34f, 0.0f, -0.0f};
   const std::vector<float> expected = {0, 0, 0, 0, 1, 1};
   const std::vector<float> y = apply("expNonPositive", x);
   for (size_t i = 0; i < x.size(); i++) EXPECT_EQ(y[i], expected[i]) << x[i];
@@ -134,20 +132,20 @@ TEST_P(MathTest, SigmoidWithinFourUlp) {
 
 TEST_P(MathTest, BoundedFunctionsReachTheirLimits) {
   for (const char* name : {"erf", "tanh"}) {
-    const std::vector<float> y = apply(name, {kInfinity, -kInfinity, 20, -20, 0.0f, -0.0f});
+    const std::vector<float> y = apply(name, {INFINITY, -INFINITY, 20, -20, 0.0f, -0.0f});
     const std::vector<float> expected = {1, -1, 1, -1, 0, -0.0f};
     for (size_t i = 0; i < y.size(); i++) {
       EXPECT_EQ(y[i], expected[i]) << name;
       EXPECT_EQ(std::signbit(y[i]), std::signbit(expected[i])) << name;
     }
-    EXPECT_TRUE(std::isnan(apply(name, {kNan})[0])) << name;
+    EXPECT_TRUE(std::isnan(apply(name, {NAN})[0])) << name;
     for (float value : apply(name, spread(-30, 30, 100000)))
       ASSERT_LE(std::fabs(value), 1.0f) << name;
   }
-  const std::vector<float> y = apply("sigmoid", {kInfinity, -kInfinity, 100, -100, 0});
+  const std::vector<float> y = apply("sigmoid", {INFINITY, -INFINITY, 100, -100, 0});
   const std::vector<float> expected = {1, 0, 1, 0, 0.5f};
   for (size_t i = 0; i < y.size(); i++) EXPECT_EQ(y[i], expected[i]);
-  EXPECT_TRUE(std::isnan(apply("sigmoid", {kNan})[0]));
+  EXPECT_TRUE(std::isnan(apply("sigmoid", {NAN})[0]));
 }
 
 }  // namespace

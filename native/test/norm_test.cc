@@ -6,7 +6,7 @@ namespace {
 class NormTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(NormTest);
 
-struct Case {
+struct NormCase {
   int64_t rows, columns;
   bool gamma, beta;
   double epsilon;
@@ -14,8 +14,8 @@ struct Case {
   float deviation = 1;
 };
 
-std::vector<Case> normCases() {
-  std::vector<Case> cases;
+std::vector<NormCase> normCases() {
+  std::vector<NormCase> cases;
   for (int64_t columns = 1; columns <= 33; columns++) {
     cases.push_back({3, columns, columns % 2 == 0, columns % 3 == 0, 1e-5});
   }
@@ -31,13 +31,13 @@ std::vector<Case> normCases() {
   return cases;
 }
 
-std::string describe(const Case& c) {
+std::string describe(const NormCase& c) {
   return std::to_string(c.rows) + " × " + std::to_string(c.columns) + " + " +
          std::to_string(c.offset);
 }
 
-struct Problem {
-  explicit Problem(const Case& c) : c(c) {
+struct NormProblem {
+  explicit NormProblem(const NormCase& c) : c(c) {
     x = normal(c.rows * c.columns, 1, c.deviation);
     for (float& value : x) value += c.offset;
     gamma = normal(c.columns, 2);
@@ -80,13 +80,13 @@ struct Problem {
     return y;
   }
 
-  Case c;
+  NormCase c;
   std::vector<float> x, gamma, beta;
 };
 
 TEST_P(NormTest, MatchesItsDefinition) {
-  for (const Case& c : normCases()) {
-    const Problem problem(c);
+  for (const NormCase& c : normCases()) {
+    const NormProblem problem(c);
     for (int threads = 1; threads <= 4; threads++) {
       expectClose(run(table(), problem.layer(), threads), problem.solve(true, 0), 4e-6, 4e-6,
                   "layerNorm " + describe(c));
@@ -99,12 +99,12 @@ TEST_P(NormTest, MatchesItsDefinition) {
 }
 
 TEST_P(NormTest, RowsDoNotDependOnEachOther) {
-  for (const Case& c : normCases()) {
-    const Problem whole(c);
+  for (const NormCase& c : normCases()) {
+    const NormProblem whole(c);
     const std::vector<float> layer = run(table(), whole.layer(), 3);
     const std::vector<float> rms = run(table(), whole.rms(1), 3);
     for (int64_t r = 0; r < std::min<int64_t>(c.rows, 5); r++) {
-      Problem alone = whole;
+      NormProblem alone = whole;
       alone.c.rows = 1;
       const auto cut = [&](const auto& from) {
         return std::vector<float>(from.begin() + r * c.columns, from.begin() + (r + 1) * c.columns);
@@ -135,7 +135,7 @@ TEST_P(NormTest, GroupsAreRows) {
 
 TEST_P(NormTest, NonFiniteElementsSpoilTheirRowOnly) {
   for (float bad : {NAN, INFINITY, -INFINITY}) {
-    Problem problem({3, 21, true, true, 1e-5});
+    NormProblem problem({3, 21, true, true, 1e-5});
     problem.x[21 + 20] = bad;
     const std::vector<float> y = run(table(), problem.layer());
     const std::vector<float> z = run(table(), problem.rms(0));
@@ -149,7 +149,7 @@ TEST_P(NormTest, NonFiniteElementsSpoilTheirRowOnly) {
 }
 
 TEST_P(NormTest, ConstantRowGivesBeta) {
-  Problem problem({1, 37, false, true, 1e-5});
+  NormProblem problem({1, 37, false, true, 1e-5});
   problem.x.assign(37, 3.1f);
   expectClose(run(table(), problem.layer()),
               std::vector<double>(problem.beta.begin(), problem.beta.end()), 1e-6, 0, "constant");

@@ -11,7 +11,7 @@ namespace {
 class PagedAttentionTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(PagedAttentionTest);
 
-struct Case {
+struct PagedCase {
   std::string name;
   int64_t heads, keyHeads, d, e;
   std::vector<int32_t> lengths;  // of each sequence
@@ -21,10 +21,10 @@ struct Case {
   bool bias;
 };
 
-std::vector<Case> cases() {
+std::vector<PagedCase> pagedCases() {
   const std::vector<int32_t> many = {1, 63, 64, 65, 130, 5}, last = {1, 1, 1, 1, 1, 1};
   const std::vector<int32_t> prompts = {1, 63, 1, 40, 130, 0};
-  std::vector<Case> made;
+  std::vector<PagedCase> made;
   for (int64_t d : {1, 5, 8, 12, 16, 33, 64, 128}) {
     made.push_back({"head" + std::to_string(d), 4, 2, d, d, many, last, -1, 0, false});
   }
@@ -40,9 +40,9 @@ std::vector<Case> cases() {
 }
 
 // A cache filled by the kernel, with the pages of the sequences in no order.
-class Problem {
+class PagedProblem {
  public:
-  Problem(const KernelTable& table, const Case& c, DType dtype) : c(c), table_(table) {
+  PagedProblem(const KernelTable& table, const PagedCase& c, DType dtype) : c(c), table_(table) {
     int32_t pages = 0;
     tableOffsets = {0};
     segments = {0};
@@ -125,7 +125,7 @@ class Problem {
   }
 
   static constexpr double kScale = 0.4;
-  Case c;
+  PagedCase c;
   std::vector<int32_t> segments, tableOffsets, tables, slots;
   std::vector<float> sourceKeys, sourceValues, q, bias;
   Operand keys, values;
@@ -180,19 +180,19 @@ class Problem {
 };
 
 TEST_P(PagedAttentionTest, MatchesItsDefinition) {
-  for (const Case& c : cases()) {
+  for (const PagedCase& c : pagedCases()) {
     for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
-      const Problem problem(table(), c, dtype);
+      const PagedProblem problem(table(), c, dtype);
       // A score of size s carries an error of about s·d·2⁻²⁴ into the exponent.
-      const double bound = 2e-6 * (1 + Problem::kScale * static_cast<double>(c.d) / 4);
+      const double bound = 2e-6 * (1 + PagedProblem::kScale * static_cast<double>(c.d) / 4);
       expectClose(problem.attend(true, 2), problem.solve(), bound, bound, c.name);
     }
   }
 }
 
 TEST_P(PagedAttentionTest, BitsDependNeitherOnPartsNorOnThreads) {
-  for (const Case& c : cases()) {
-    const Problem problem(table(), c, DType::kFloat32);
+  for (const PagedCase& c : pagedCases()) {
+    const PagedProblem problem(table(), c, DType::kFloat32);
     const std::vector<float> one = problem.attend(false, 1);
     for (int threads = 1; threads <= 3; threads++) {
       expectSameBits(problem.attend(true, threads), one, c.name);
@@ -202,10 +202,10 @@ TEST_P(PagedAttentionTest, BitsDependNeitherOnPartsNorOnThreads) {
 
 // A row gives the same alone as among the rows of its prompt.
 TEST_P(PagedAttentionTest, BitsDoNotDependOnOtherRows) {
-  const Case whole = {"prompt", 6, 2, 16, 16, {600}, {600}, -1, 0, false};
-  const Problem problem(table(), whole, DType::kFloat32);
+  const PagedCase whole = {"prompt", 6, 2, 16, 16, {600}, {600}, -1, 0, false};
+  const PagedProblem problem(table(), whole, DType::kFloat32);
   const std::vector<float> together = problem.attend(false, 2);
-  Problem single = problem;
+  PagedProblem single = problem;
   single.c.rows = {1};
   single.segments = {0, 1};
   single.q.assign(problem.q.end() - 6 * 16, problem.q.end());
@@ -215,9 +215,9 @@ TEST_P(PagedAttentionTest, BitsDoNotDependOnOtherRows) {
 
 TEST_P(PagedAttentionTest, PagesKeepWhatTheirDtypeHolds) {
   for (int64_t size : {1, 5, 12, 64}) {
-    const Case c = {"kept", 2, 2, size, size, {100, 1}, {1, 1}, -1, 0, false};
+    const PagedCase c = {"kept", 2, 2, size, size, {100, 1}, {1, 1}, -1, 0, false};
     for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
-      const Problem problem(table(), c, dtype);
+      const PagedProblem problem(table(), c, dtype);
       const std::vector<float> kept = problem.read(problem.keys, size, 1);
       for (size_t row = 0; row < kept.size(); row += static_cast<size_t>(size)) {
         float largest = 0;
@@ -238,8 +238,8 @@ TEST_P(PagedAttentionTest, PagesKeepWhatTheirDtypeHolds) {
 
 TEST_P(PagedAttentionTest, CopiedPagesAreWhole) {
   for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
-    const Case c = {"copied", 3, 3, 10, 10, {64, 64}, {1, 1}, -1, 0, false};
-    Problem problem(table(), c, dtype);
+    const PagedCase c = {"copied", 3, 3, 10, 10, {64, 64}, {1, 1}, -1, 0, false};
+    PagedProblem problem(table(), c, dtype);
     const std::vector<float> before = problem.read(problem.keys, 10, 1);
     run(table(),
         {"copyPages",
@@ -259,8 +259,8 @@ TEST_P(PagedAttentionTest, CopiedPagesAreWhole) {
 
 // A value that is not finite reaches the rows that see it, and no others.
 TEST_P(PagedAttentionTest, NonFiniteValuesReachOnlyRowsThatSeeThem) {
-  const Case c = {"spoilt", 2, 1, 8, 8, {90}, {90}, 20, 0, false};
-  Problem problem(table(), c, DType::kFloat32);
+  const PagedCase c = {"spoilt", 2, 1, 8, 8, {90}, {90}, 20, 0, false};
+  PagedProblem problem(table(), c, DType::kFloat32);
   const std::vector<float> clean = problem.attend(false, 2);
   const int64_t slot = problem.slotOf(0, 70);
   problem.values.floats()[slot * 8 + 3] = INFINITY;

@@ -11,8 +11,8 @@ namespace {
 class QuantizeBlocksTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(QuantizeBlocksTest);
 
-std::vector<Int8Block> quantize(const KernelTable& table, int64_t rows, int64_t columns,
-                                const std::vector<float>& x, int threads = 1) {
+std::vector<Int8Block> quantizedBlocks(const KernelTable& table, int64_t rows, int64_t columns,
+                                       const std::vector<float>& x, int threads = 1) {
   Invocation call;
   call.kernel = "quantizeBlocks";
   call.inputs = {Operand::f32({rows, columns}, x)};
@@ -30,7 +30,7 @@ TEST_P(QuantizeBlocksTest, MatchesItsDefinitionBitForBit) {
   for (int64_t rows : {0, 1, 2, 7, 50}) {
     for (int64_t columns : {1, 2, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 300}) {
       const std::vector<float> x = normal(rows * columns, static_cast<uint32_t>(columns), 3.0f);
-      const std::vector<Int8Block> found = quantize(table(), rows, columns, x, 2);
+      const std::vector<Int8Block> found = quantizedBlocks(table(), rows, columns, x, 2);
       for (size_t b = 0; b < found.size(); b++) {
         const int64_t row = static_cast<int64_t>(b) / blocksOf(columns);
         const int64_t first = static_cast<int64_t>(b) % blocksOf(columns) * kBlockValues;
@@ -54,7 +54,7 @@ TEST_P(QuantizeBlocksTest, MatchesItsDefinitionBitForBit) {
 
 TEST_P(QuantizeBlocksTest, OfNothingAndOfNoNumbers) {
   for (float tiny : {0.0f, -0.0f, 1e-40f}) {
-    const Int8Block block = quantize(table(), 1, 32, std::vector<float>(32, tiny))[0];
+    const Int8Block block = quantizedBlocks(table(), 1, 32, std::vector<float>(32, tiny))[0];
     EXPECT_EQ(block.scale, 0.0f);
     EXPECT_EQ(block.sum, 0.0f);
     for (int8_t value : block.values) EXPECT_EQ(value, 0);
@@ -62,7 +62,7 @@ TEST_P(QuantizeBlocksTest, OfNothingAndOfNoNumbers) {
   for (float odd : {NAN, INFINITY, -INFINITY}) {
     std::vector<float> x = normal(96, 7);
     x[40] = odd;
-    const std::vector<Int8Block> blocks = quantize(table(), 1, 96, x);
+    const std::vector<Int8Block> blocks = quantizedBlocks(table(), 1, 96, x);
     for (size_t b = 0; b < 3; b++) {
       EXPECT_EQ(std::isnan(blocks[b].scale), b == 1) << odd;
       EXPECT_EQ(std::isnan(blocks[b].sum), b == 1) << odd;

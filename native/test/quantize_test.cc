@@ -11,8 +11,8 @@ namespace {
 class QuantizeTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(QuantizeTest);
 
-Operand quantize(const KernelTable& table, int64_t rows, int64_t columns,
-                 const std::vector<float>& x, int threads = 1) {
+Operand quantizedRows(const KernelTable& table, int64_t rows, int64_t columns,
+                      const std::vector<float>& x, int threads = 1) {
   Invocation call;
   call.kernel = "quantizeRows";
   call.inputs = {Operand::f32({rows, columns}, x)};
@@ -41,7 +41,7 @@ int32_t zeroOf(const Operand& operand, int64_t row) {
 
 // Values as the row's zero counts them: bytes or, without an offset, signed ones.
 bool isOffset(const KernelTable& table) {
-  const Operand zeros = quantize(table, 1, 1, {0.0f});
+  const Operand zeros = quantizedRows(table, 1, 1, {0.0f});
   EXPECT_TRUE(zeroOf(zeros, 0) == 0 || zeroOf(zeros, 0) == 128);
   EXPECT_EQ(bytesOf(zeros)[0], zeroOf(zeros, 0));
   return zeroOf(zeros, 0) == 128;
@@ -64,7 +64,7 @@ TEST_P(QuantizeTest, MatchesItsDefinitionBitForBit) {
         if (i / columns % 4 == 2) x[i] = -std::fabs(x[i]);
         if (i / columns % 4 == 3) x[i] += 100;
       }
-      const Operand found = quantize(table(), rows, columns, x, 2);
+      const Operand found = quantizedRows(table(), rows, columns, x, 2);
       for (int64_t r = 0; r < rows; r++) {
         float low = 0, high = 0;
         for (int64_t c = 0; c < columns; c++) {
@@ -91,7 +91,7 @@ TEST_P(QuantizeTest, ValuesAreWithinAStepAndMostlyWithinHalfAStep) {
   const int64_t rows = 20, columns = 77;
   std::vector<float> x = normal(rows * columns, 5);
   for (int64_t i = 0; i < rows * columns; i++) x[i] *= std::pow(10.0f, (i / columns) - 10.0f);
-  const Operand found = quantize(table(), rows, columns, x);
+  const Operand found = quantizedRows(table(), rows, columns, x);
   for (int64_t r = 0; r < rows; r++) {
     const double scale = scaleOf(found, r);
     int beyond = 0;
@@ -114,7 +114,7 @@ TEST_P(QuantizeTest, RowsWithoutARangeAreZeroOrNan) {
       std::vector<float> x(3 * columns, 0.5f);
       for (int64_t i = columns; i < 2 * columns; i++) x[i] = 0;
       for (size_t i = 0; i < odd.size(); i++) x[columns + place + i] = odd[i];
-      const Operand found = quantize(table(), 3, columns, x);
+      const Operand found = quantizedRows(table(), 3, columns, x);
       for (int64_t c = 0; c < columns; c++) {
         EXPECT_EQ(bytesOf(found)[columns + c], static_cast<uint8_t>(zeroOf(found, 1)));
       }

@@ -6,18 +6,18 @@ namespace {
 class RotaryTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(RotaryTest);
 
-struct Case {
+struct RotaryCase {
   int64_t rows, heads, size, half;
   int64_t fine, coarse;
   double base, factor;
 };
 
-double frequency(const Case& c, int64_t i) {
+double frequency(const RotaryCase& c, int64_t i) {
   return std::pow(c.base, -static_cast<double>(i) / static_cast<double>(c.half));
 }
 
 // Rows of cosines and sines for every `step`-th position.
-std::vector<float> angles(const Case& c, int64_t rows, int64_t step, double factor) {
+std::vector<float> angles(const RotaryCase& c, int64_t rows, int64_t step, double factor) {
   std::vector<float> table;
   for (int64_t p = 0; p < rows; p++) {
     for (int part = 0; part < 2; part++) {
@@ -31,8 +31,8 @@ std::vector<float> angles(const Case& c, int64_t rows, int64_t step, double fact
   return table;
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> made;
+std::vector<RotaryCase> rotaryCases() {
+  std::vector<RotaryCase> made;
   for (int64_t half = 1; half <= 33; half++) {
     made.push_back({5, 3, 2 * half, half, 16, 9, 10000.0, 1.0});
     made.push_back({4, 2, 2 * half + 5, half, 16, 9, 10000.0, 1.0});  // partly rotated
@@ -44,7 +44,7 @@ std::vector<Case> cases() {
 }
 
 TEST_P(RotaryTest, MatchesItsDefinitionAtAnyPosition) {
-  for (const Case& c : cases()) {
+  for (const RotaryCase& c : rotaryCases()) {
     const int64_t columns = c.heads * c.size;
     const std::vector<float> x = normal(c.rows * columns, 1);
     std::vector<int32_t> positions;
@@ -84,12 +84,12 @@ TEST_P(RotaryTest, MatchesItsDefinitionAtAnyPosition) {
 
 // A position of the second variant is turned by the angles of the second half of the tables.
 TEST_P(RotaryTest, VariantsFollowEachOther) {
-  const Case first{5, 2, 12, 5, 8, 4, 100.0, 1.0}, second{5, 2, 12, 5, 8, 4, 7.0, 1.5};
+  const RotaryCase first{5, 2, 12, 5, 8, 4, 100.0, 1.0}, second{5, 2, 12, 5, 8, 4, 7.0, 1.5};
   const std::vector<float> x = normal(5 * 24, 3);
   const std::vector<int32_t> places = {0, 7, 8, 30, 31};
-  const auto rotated = [&](const Case* c, int64_t variants, int32_t shift) {
+  const auto rotated = [&](const RotaryCase* c, int64_t variants, int32_t shift) {
     std::vector<float> fine, coarse;
-    const auto append = [&](const Case& of) {
+    const auto append = [&](const RotaryCase& of) {
       const std::vector<float> f = angles(of, 8, 1, 1.0), g = angles(of, 4, 8, of.factor);
       fine.insert(fine.end(), f.begin(), f.end());
       coarse.insert(coarse.end(), g.begin(), g.end());
@@ -105,13 +105,13 @@ TEST_P(RotaryTest, VariantsFollowEachOther) {
                 {2, variants},
                 {}});
   };
-  const Case both[] = {first, second};
+  const RotaryCase both[] = {first, second};
   expectSameBits(rotated(both, 2, 0), rotated(&first, 1, 0), "the first variant");
   expectSameBits(rotated(both, 2, 32), rotated(&second, 1, 0), "the second variant");
 }
 
 TEST_P(RotaryTest, NonFiniteValuesStayInTheirPair) {
-  const Case c{2, 2, 12, 5, 8, 4, 100.0, 1.0};
+  const RotaryCase c{2, 2, 12, 5, 8, 4, 100.0, 1.0};
   const std::vector<float> x = normal(2 * 24, 3);
   const auto rotated = [&](const std::vector<float>& values) {
     return run(table(), {"rope",
@@ -129,7 +129,9 @@ TEST_P(RotaryTest, NonFiniteValuesStayInTheirPair) {
   for (size_t i = 0; i < actual.size(); i++) {
     const bool touched = i == 24 + 12 + 1 || i == 24 + 12 + 6;
     EXPECT_EQ(std::isnan(actual[i]), touched) << i;
-    if (!touched) EXPECT_EQ(actual[i], clean[i]) << i;
+    if (!touched) {
+      EXPECT_EQ(actual[i], clean[i]) << i;
+    }
   }
 }
 

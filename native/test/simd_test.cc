@@ -1,7 +1,6 @@
 // The vector vocabulary (simd/README.md), lane by lane, against plain C++.
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <random>
 
 #include "test/guarded.h"
@@ -12,9 +11,6 @@ namespace {
 
 class SimdTest : public ProbeTest {};
 HEDDLE_FOR_EACH_PROBE(SimdTest);
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 uint32_t bitsOf(float x) {
   uint32_t bits;
@@ -37,9 +33,9 @@ void expectSame(float found, float expected, const std::string& what) {
   }
 }
 
-const float kSpecial[] = {0.0f,       -0.0f,      1.0f,   -1.0f,   0.5f,      1.5f,      2.5f,
-                          -2.5f,      3.1415927f, 1e-40f, -1e-40f, 1e-38f,    1e38f,     -3.4e38f,
-                          8388607.5f, 8388609.0f, -0.3f,  kNan,    kInfinity, -kInfinity};
+const float kSpecial[] = {0.0f,       -0.0f,      1.0f,   -1.0f,   0.5f,     1.5f,     2.5f,
+                          -2.5f,      3.1415927f, 1e-40f, -1e-40f, 1e-38f,   1e38f,    -3.4e38f,
+                          8388607.5f, 8388609.0f, -0.3f,  NAN,     INFINITY, -INFINITY};
 
 // Every pair of special values.
 void fillPairs(std::vector<float>* a, std::vector<float>* b) {
@@ -119,8 +115,7 @@ TEST_P(SimdTest, FusedOperationsRoundOnceOrTwice) {
 
 TEST_P(SimdTest, ScaleByPowerOfTwoNeverGivesGarbage) {
   std::vector<float> x, n;
-  for (float value :
-       {0.0f, -0.0f, 1.0f, -0.70710678f, 1.4142135f, 1e-30f, 1e30f, kInfinity, kNan}) {
+  for (float value : {0.0f, -0.0f, 1.0f, -0.70710678f, 1.4142135f, 1e-30f, 1e30f, INFINITY, NAN}) {
     for (int power = -300; power <= 300; power++) {
       x.push_back(value);
       n.push_back(static_cast<float>(power));
@@ -190,7 +185,7 @@ TEST_P(SimdTest, WidensEveryHalf) {
       const int exponent = half >> 10 & 31;
       const float fraction = static_cast<float>(half & 1023);
       float expected = exponent == 0    ? std::ldexp(fraction, -24)
-                       : exponent == 31 ? (fraction == 0 ? kInfinity : kNan)
+                       : exponent == 31 ? (fraction == 0 ? INFINITY : NAN)
                                         : std::ldexp(1024 + fraction, exponent - 25);
       if (half & 0x8000) expected = -expected;
       expectSame(f16[i], expected, "float16 " + std::to_string(half));
@@ -199,9 +194,8 @@ TEST_P(SimdTest, WidensEveryHalf) {
 }
 
 TEST_P(SimdTest, RoundsToTheNearestBf16) {
-  std::vector<float> x = {
-      kNan,       -kNan,   fromBits(0x7f800001), fromBits(0xffffffff), kInfinity,
-      -kInfinity, 3.4e38f, 3.3895314e38f};
+  std::vector<float> x = {NAN,       -NAN,    fromBits(0x7f800001), fromBits(0xffffffff), INFINITY,
+                          -INFINITY, 3.4e38f, 3.3895314e38f};
   for (uint32_t low : {0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
     for (uint32_t high = 0; high < 65536; high += 7) x.push_back(fromBits(high << 16 | low));
   }
@@ -229,10 +223,10 @@ TEST_P(SimdTest, ReducesAcrossLanes) {
     for (float value : x) total += value;
     EXPECT_EQ(probe().sum(x.data()), total);
     EXPECT_EQ(probe().maximum(x.data()), 0.5f);
-    x[hot] = kNan;
+    x[hot] = NAN;
     EXPECT_TRUE(std::isnan(probe().sum(x.data())));
-    x[hot] = kInfinity;
-    EXPECT_EQ(probe().maximum(x.data()), kInfinity);
+    x[hot] = INFINITY;
+    EXPECT_EQ(probe().maximum(x.data()), INFINITY);
   }
 }
 

@@ -228,10 +228,10 @@ describe.each([
   'precompiled_unigram',
   'rare_wordlevel',
   'roberta_bpe',
-])('a megabyte of one character with %s', (name) => {
+])('half a megabyte of one character with %s', (name) => {
   it.each(['a', '.', ' ', '本'])('%j', async (character) => {
     const tokenizer = await Tokenizer.load(join(fixtures, name));
-    const text = character.repeat(1e6 / Buffer.byteLength(character));
+    const text = character.repeat(5e5 / Buffer.byteLength(character));
     const whole = tokenizer.encodeCompact(text);
     const cut = tokenizer.encodeCompact(text, { maxLength: 128 });
     expect(cut.ids.length).toBeLessThanOrEqual(128);
