@@ -2,8 +2,8 @@ import type { Program, ProgramNode } from './program.js';
 
 /**
  * Merges what the native kernels compute in one pass: `linear` with the activation and the residual addition that
- * follow it, `embedding` with an addition. A value that somebody else reads, or that is an output (and so
- * watched), is kept, and its node stays unfused.
+ * follow it, and some others with an addition: that of gradients, above all. A value that somebody else reads, or that is an
+ * output (and so watched), is kept, and its node stays unfused.
  *
  * The float64 backend runs programs as they were traced; that both agree is what the tests compare.
  */
@@ -19,9 +19,20 @@ export function fuse(program: Program): Program {
   const isFloat = (value: number): boolean => program.values[value]?.dtype === 'float32';
   const sameShape = (a: number, b: number): boolean =>
     String(program.values[a]?.shape) === String(program.values[b]?.shape);
-  /** The node that makes `value`, if nobody else reads it. */
-  const soleProducer = (value: number | undefined): number | undefined =>
-    value !== undefined && uses[value] === 1 ? producer.get(value) : undefined;
+  /** Whether a state that the node reads was written since: moved behind the write, it would read other contents. */
+  const isOvertaken = (at: number): boolean => {
+    const { operands } = nodes[at] as ProgramNode;
+    for (let i = at + 1; i < nodes.length; i++) {
+      const later = nodes[i];
+      if (later && operands.includes(later.result)) return true;
+    }
+    return false;
+  };
+  /** The node that makes `value`, if nobody else reads it and it may as well run now. */
+  const soleProducer = (value: number | undefined): number | undefined => {
+    const at = value !== undefined && uses[value] === 1 ? producer.get(value) : undefined;
+    return at === undefined || isOvertaken(at) ? undefined : at;
+  };
   const replace = (at: number, fused: ProgramNode): void => {
     nodes[at] = undefined;
     producer.set(fused.result, nodes.push(fused) - 1);
@@ -38,8 +49,11 @@ export function fuse(program: Program): Program {
       }
     }
     if (node.op === 'add') {
-      const fused = [0, 1].some((side) => {
-        const at = soleProducer(node.operands[side]);
+      const made = node.operands.map(soleProducer);
+      // The later of two: what the earlier one reads would have to be kept until here.
+      const sides = (made[1] ?? -1) > (made[0] ?? -1) ? [1, 0] : [0, 1];
+      const fused = sides.some((side) => {
+        const at = made[side];
         const source = at === undefined ? undefined : nodes[at];
         const residual = node.operands[1 - side] ?? -1;
         const slot = source && residualSlot[source.op];
@@ -86,7 +100,7 @@ function withoutUnused(program: Program): Program {
 }
 
 /** The operand that takes a residual, for the kernels that can add one. */
-const residualSlot: Readonly<Record<string, number>> = { linear: 3, embedding: 2 };
+const residualSlot: Readonly<Record<string, number>> = { linear: 3, matmul: 3, embedding: 2 };
 
 /** The epilogue is act(x·Wᵀ + bias) + residual: no activation can follow a residual. */
 function canActivate(linear: ProgramNode): boolean {

@@ -113,8 +113,9 @@ export function gradient(
 
 /**
  * Gives the value to be read on the way back in place of one of the way forward: itself, or where a checkpoint was computed
- * from it, one that is computed again from the checkpoints before. Nodes are recorded when they are first asked for, and run
- * in that order: so each stretch is computed when the way back comes to it.
+ * from it, one that is computed again from the checkpoints before; so are, always, results of ops that say so (`recomputed`).
+ * Nodes are recorded when they are first asked for, and run in that order: so each stretch is computed when the way back comes
+ * to it.
  */
 function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tensor {
   if (!Array.isArray(checkpoints)) {
@@ -129,7 +130,8 @@ function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tenso
   const again = (value: Tensor): Tensor => {
     const ready = known.get(value);
     if (ready) return ready;
-    if (!before.has(value)) return value;
+    const rule = value.source.kind === 'op' ? ruleOf(value.source.op) : undefined;
+    if (!before.has(value) && !rule?.recomputed) return value;
     if (value.source.kind === 'further') {
       return furtherResult(again(value.source.of), value.source.index);
     }

@@ -90,6 +90,8 @@ export interface OpRule<A extends Attributes = Attributes> {
   gradient?(call: GradientCall<A>): readonly (Tensor | undefined)[];
   /** Operands through which the gradient does not go: what depends on them is in the gradients by the others. */
   readonly constants?: readonly number[];
+  /** Whether the way back computes it again instead of keeping it: it is cheap, and reads what is kept anyway. */
+  readonly recomputed?: true;
   /** Index of the operand, always a state, that the op writes; its result is that state, changed. */
   readonly writes?: number;
 }

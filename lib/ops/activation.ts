@@ -139,6 +139,7 @@ const rule = registerOp<{ activation: Activation }>({
     flops: output.shape.reduce((product, dim) => product * dim, 8),
     bytes: bytesOf(x) + bytesOf(output),
   }),
+  recomputed: true,
   gradient: ({ operands: [x], attributes, gradient }) => [
     record(gradientRule, [x, gradient], attributes),
   ],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../lib/graph/gradient.js';
+import { trace } from '../../lib/graph/program.js';
 import { compile } from '../../lib/graph/run.js';
 import { stateTensor, type Tensor } from '../../lib/graph/tensor.js';
 import { EncoderLayer } from '../../lib/layers/block.js';
@@ -53,6 +54,14 @@ describe('activation checkpointing', () => {
     const [kept, again] = [await run(), await run([hidden[2] as Tensor])];
     expect(again.found).toEqual(kept.found);
     expect(again.arenaBytes).toBeLessThan(kept.arenaBytes);
+  });
+
+  it('computes activations again in any case', () => {
+    const [first, second] = [random.tensor([width, 96]), random.tensor([96, 1])];
+    const active = ops.gelu(ops.matmul(x, first));
+    const [bySecond] = gradient(ops.columnSums(ops.matmul(active, second)), [second]);
+    const { nodes } = trace({ active, bySecond: bySecond as Tensor }).program;
+    expect(nodes.filter((node) => node.op === 'activation')).toHaveLength(2);
   });
 
   it('refuses what is no tensor', () => {

@@ -65,6 +65,23 @@ describe('fuse', () => {
     expect(opsOf({ y: ops.add(rows, x) })).toEqual(['embedding']);
   });
 
+  it('makes one node of a product and an addition: of two products, the later one', () => {
+    const [first, second] = [ops.matmul(x, zeros(3, 3)), ops.matmul(x, zeros(3, 3))];
+    const { nodes } = fuse(trace({ y: ops.add(ops.add(first, second), x) }).program);
+    expect(nodes.map((node) => node.op)).toEqual(['matmul', 'matmul', 'add']);
+    expect(nodes[1]?.operands[3]).toBe(nodes[0]?.result);
+    const [left, right] = [ops.matmul(x, zeros(3, 3)), ops.matmul(x, zeros(3, 3))];
+    expect(opsOf({ y: ops.add(right, left) })).toEqual(['matmul', 'matmul']);
+  });
+
+  it('leaves a product of a state alone that is written before the addition', () => {
+    const state = weight(3, 3);
+    const product = ops.matmul(x, state);
+    const write = ops.assign(state, zeros(3, 3));
+    const { nodes } = fuse(trace({ y: ops.add(product, x) }, [write]).program);
+    expect(nodes.map((node) => node.op)).toEqual(['matmul', 'assign', 'add']);
+  });
+
   it('leaves an activation after a residual alone', () => {
     expect(opsOf({ y: ops.gelu(ops.add(ops.linear(x, w), x)) })).toEqual(['linear', 'activation']);
   });
