@@ -4,7 +4,7 @@
 
 #include <new>
 
-#ifdef __linux__
+#ifndef _WIN32
 #include <sys/mman.h>
 #endif
 
@@ -29,6 +29,21 @@ void askForHugePages([[maybe_unused]] void* data, [[maybe_unused]] int64_t bytes
 #endif
 }
 
+#ifdef _WIN32
+void* takeZeros(size_t bytes) { return calloc(1, bytes); }
+void giveZeros(void* data, size_t) { free(data); }
+#else
+// Not calloc, which writes the zeros where malloc has had the memory before.
+void* takeZeros(size_t bytes) {
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return data == MAP_FAILED ? nullptr : data;
+}
+void giveZeros(void* data, size_t bytes) { munmap(data, bytes); }
+#endif
+
+// What `zeroed` takes: room to align the buffer in.
+size_t zerosFor(int64_t bytes) { return static_cast<size_t>(alignUp(bytes)) + 2 * kAlignment; }
+
 }  // namespace
 
 // Through operator new, so that a test can let any allocation fail.
@@ -45,7 +60,7 @@ AlignedBuffer::AlignedBuffer(int64_t bytes) : bytes_(bytes) {
 AlignedBuffer AlignedBuffer::zeroed(int64_t bytes) {
   if (bytes < 0 || bytes > kMaxBytes) throw std::bad_alloc();
   AlignedBuffer buffer;
-  buffer.cleared_ = calloc(1, static_cast<size_t>(alignUp(bytes)) + 2 * kAlignment);
+  buffer.cleared_ = takeZeros(zerosFor(bytes));
   if (!buffer.cleared_) throw std::bad_alloc();
   const uintptr_t address = reinterpret_cast<uintptr_t>(buffer.cleared_) + kAlignment - 1;
   buffer.data_ = reinterpret_cast<void*>(address / kAlignment * kAlignment);
@@ -65,7 +80,7 @@ AlignedBuffer AlignedBuffer::part(std::shared_ptr<const AlignedBuffer> whole, in
 AlignedBuffer::~AlignedBuffer() {
   if (whole_) return;
   if (cleared_) {
-    free(cleared_);
+    giveZeros(cleared_, zerosFor(bytes_));
   } else {
     ::operator delete(data_, alignmentOf(bytes_));
   }

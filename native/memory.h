@@ -39,7 +39,7 @@ class AlignedBuffer {
   }
 
   void* data_ = nullptr;
-  void* cleared_ = nullptr;  // what calloc gave, where the buffer is inside of that
+  void* cleared_ = nullptr;                     // where the buffer is inside of what `zeroed` took
   std::shared_ptr<const AlignedBuffer> whole_;  // what the buffer is a part of; mostly nothing
   int64_t bytes_ = 0;
 };

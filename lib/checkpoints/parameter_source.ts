@@ -109,6 +109,7 @@ export class CheckpointSource implements ParameterSource {
 
   /** The name under which the checkpoint has a tensor. */
   private find(name: string): string | undefined {
+    if (this.tensors.has(name)) return name;
     const prefix = `${this.options.prefix}.`;
     const names = name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name];
     const spellings = names.flatMap((candidate) => [

@@ -2,6 +2,7 @@
  * Which tokens may be drawn: temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024) and locally typical
  * sampling (Meister et al. 2023), in the order and with the borders of Hugging Face's `LogitsWarper`s.
  */
+import { exponentials } from './exponential.js';
 import { kthLargest, weightedThreshold } from './selection.js';
 
 export interface CandidateSettings {
@@ -36,12 +37,13 @@ export class Candidates {
     const k = Math.max(settings.topK, minKept);
     const border = settings.topK > 0 ? kthLargest(row, row.length, k) / temperature : -Infinity;
     const least = Math.fround(border);
+    const { ids, scores } = this;
     let count = 0;
     for (let id = 0; id < row.length; id++) {
       const score = Math.fround(row[id]! / temperature);
       if (score < least || score === -Infinity) continue;
-      this.ids[count] = id;
-      this.scores[count++] = score;
+      ids[count] = id;
+      scores[count++] = score;
     }
     this.count = count;
     if (settings.topP < 1) this.keepNucleus(settings.topP, minKept);
@@ -51,14 +53,8 @@ export class Candidates {
 
   /** exp(score − the largest score) of every candidate. */
   softmax(): { weights: Float64Array; total: number; largest: number } {
-    let largest = -Infinity;
-    for (let i = 0; i < this.count; i++) largest = Math.max(largest, this.scores[i]!);
-    let total = 0;
-    for (let i = 0; i < this.count; i++) {
-      const weight = Math.exp(this.scores[i]! - largest);
-      this.weights[i] = weight;
-      total += weight;
-    }
+    const largest = this.largest();
+    const total = exponentials(this.scores, this.count, largest, this.weights);
     return { weights: this.weights, total, largest };
   }
 
@@ -70,12 +66,14 @@ export class Candidates {
     this.surprise = new Float32Array(length);
   }
 
-  private keep(isKept: (index: number) => boolean): void {
+  /** Keeps candidates whose value is at least the border, and those that stay whatever it is. */
+  private keep(values: Float32Array, border: number, best?: ReadonlySet<number>): void {
+    const { ids, scores } = this;
     let count = 0;
     for (let i = 0; i < this.count; i++) {
-      if (!isKept(i)) continue;
-      this.ids[count] = this.ids[i]!;
-      this.scores[count++] = this.scores[i]!;
+      if (!(values[i]! >= border || best?.has(ids[i]!))) continue;
+      ids[count] = ids[i]!;
+      scores[count++] = scores[i]!;
     }
     this.count = count;
   }
@@ -84,33 +82,33 @@ export class Candidates {
   private keepNucleus(mass: number, minKept: number): void {
     if (this.count === 0) return;
     const best = this.bestIds(minKept);
-    const { weights, total } = this.softmax();
+    const { weights, total, largest } = this.softmax();
+    const { ids, scores } = this;
     const target = mass * total;
     // So small that all of them together hold no more than what is left over: none of them stays.
     const floor = ((1 - mass) * total) / this.count;
     let count = 0;
     for (let i = 0; i < this.count; i++) {
-      if (weights[i]! < floor && !best.has(this.ids[i]!)) continue;
-      this.ids[count] = this.ids[i]!;
-      this.scores[count] = this.scores[i]!;
+      if (weights[i]! < floor && !best?.has(ids[i]!)) continue;
+      ids[count] = ids[i]!;
+      scores[count] = scores[i]!;
       weights[count++] = weights[i]!;
     }
     this.count = count;
-    const { value, above } = weightedThreshold(this.scores, weights, count, target);
-    const share = Math.exp(value - this.largest());
+    const { value, above } = weightedThreshold(scores, weights, count, target);
+    const share = Math.exp(value - largest);
     // How many of those at the border are needed: the first always, each next while the sum is below the target.
     let ties = share > 0 ? Math.max(1, Math.ceil((target - above) / share)) : Infinity;
-    for (let i = 0; i < this.count; i++) {
-      if (this.scores[i] !== value) continue;
-      if (ties-- <= 0 && !best.has(this.ids[i]!)) this.scores[i] = -Infinity;
+    for (let i = 0; i < count; i++) {
+      if (scores[i] !== value) continue;
+      if (ties-- <= 0 && !best?.has(ids[i]!)) scores[i] = -Infinity;
     }
-    this.keep((i) => this.scores[i]! >= value || best.has(this.ids[i]!));
+    this.keep(scores, value, best);
   }
 
   private keepProbable(share: number, minKept: number): void {
     const border = this.largest() + Math.log(share);
-    const best = this.bestIds(minKept);
-    this.keep((i) => this.scores[i]! >= border || best.has(this.ids[i]!));
+    this.keep(this.scores, border, this.bestIds(minKept));
   }
 
   /** Tokens whose surprise is nearest to the expected one, until they hold `mass`; ties with the last one stay. */
@@ -131,20 +129,20 @@ export class Candidates {
       const least = weightedThreshold(surprise, null, this.count, minKept).value;
       border = Math.min(border, least);
     }
-    const kept = surprise.slice(0, this.count);
-    this.keep((i) => kept[i]! >= border);
+    this.keep(surprise, border);
   }
 
   private largest(): number {
+    const { scores, count } = this;
     let largest = -Infinity;
-    for (let i = 0; i < this.count; i++) largest = Math.max(largest, this.scores[i]!);
+    for (let i = 0; i < count; i++) if (scores[i]! > largest) largest = scores[i]!;
     return largest;
   }
 
   /** The best `count` ids that no filter may take; none for 1, as the best one passes every filter. */
-  private bestIds(count: number): Set<number> {
+  private bestIds(count: number): Set<number> | undefined {
+    if (count <= 1) return undefined;
     const best = new Set<number>();
-    if (count <= 1) return best;
     const border = kthLargest(this.scores, this.count, Math.min(count, this.count));
     for (let i = 0; i < this.count && best.size < count; i++) {
       if (this.scores[i]! > border) best.add(this.ids[i]!);

@@ -73,6 +73,11 @@ export class NativeBackend implements Backend {
 
   prepare(program: Program, states: readonly State[]): void {
     this.fused(program, states);
+    for (const state of states) {
+      const { kind } = state.source;
+      // Where that fails, so does the first plan, which says so.
+      if (kind === 'data' || kind === 'zeros') this.load(state, 'plain').catch(() => undefined);
+    }
   }
 
   private fused(program: Program, states: readonly State[]): Program {

@@ -9,6 +9,7 @@ import {
   type SyntaxNode,
   tokenize,
 } from './jinja.js';
+import { rewriteCall, rewriteFilter } from './jinja_rewriting.js';
 import { pythonText } from './python_text.js';
 import { TemplateExcess, TemplateRefusal, templateFunctions } from './template_functions.js';
 import { withTimeLimit } from './time_limit.js';
@@ -165,7 +166,7 @@ class BoundedInterpreter extends Interpreter {
       throw new TemplateExcess(`more than ${depth} nodes inside of each other`);
     let result: RuntimeValue;
     try {
-      result = super.evaluate(node, environment);
+      result = super.evaluate(node && rewriteCall(node), environment);
     } finally {
       this.depth--; // `break` and `continue` are thrown
     }
@@ -198,7 +199,7 @@ class BoundedInterpreter extends Interpreter {
   ): RuntimeValue {
     const isOfText = filter.type === 'Identifier' && textFilters.has(filter.value);
     const value = isOfText ? textValue(this.text(operand)) : operand;
-    return super.applyFilter(value, filter, environment);
+    return super.applyFilter(value, rewriteFilter(filter), environment);
   }
 
   private text(value: RuntimeValue): string {

@@ -21,6 +21,17 @@ void releaseNative(HeddleState* state) { heddleReleaseState(state); }
 void releaseNative(HeddlePlan* plan) { heddleReleasePlan(plan); }
 void releaseNative(HeddleCancel* cancel) { heddleReleaseCancel(cancel); }
 
+// V8 looks for garbage at once when it hears of 64 MB more, and again at the next: in large
+// amounts, since a model of many tensors would else be interrupted by that all the while it loads.
+// A thread has one environment, and this must outlive it.
+void account(Napi::Env env, int64_t bytes) {
+  constexpr int64_t kAmount = int64_t{512} << 20;
+  static thread_local int64_t unreported = 0;
+  unreported += bytes;
+  if (unreported > -kAmount && unreported < kAmount) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, std::exchange(unreported, 0));
+}
+
 void defineNumber(Napi::Object object, const char* name, double value) {
   object.DefineProperty(Napi::PropertyDescriptor::Value(
       name, Napi::Number::New(object.Env(), value), napi_enumerable));
@@ -39,7 +50,7 @@ Handle<Self, Native>::Handle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   self.TypeTag(&Self::kTag);
   native_ = static_cast<Native*>(std::exchange(environment.incoming, nullptr));
   accounted_ = Self::describe(self, native_);
-  if (accounted_ > 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), accounted_);
+  account(info.Env(), accounted_);
 }
 
 template <typename Self, typename Native>
@@ -67,6 +78,11 @@ Napi::Object Handle<Self, Native>::wrap(Napi::Env env, Native* native) {
 }
 
 template <typename Self, typename Native>
+void Handle<Self, Native>::leaveUncounted() {
+  account(this->Env(), -std::exchange(accounted_, 0));
+}
+
+template <typename Self, typename Native>
 Native* Handle<Self, Native>::alive(Napi::Env env) const {
   if (!native_) throwError(env, kHeddleDisposed, std::string(Self::kName) + " has been released");
   return native_;
@@ -76,8 +92,7 @@ template <typename Self, typename Native>
 void Handle<Self, Native>::give() {
   if (!native_) return;
   releaseNative(std::exchange(native_, nullptr));
-  const int64_t bytes = std::exchange(accounted_, 0);
-  if (bytes > 0) Napi::MemoryManagement::AdjustExternalMemory(this->Env(), -bytes);
+  leaveUncounted();
 }
 
 template class Handle<StateHandle, HeddleState>;

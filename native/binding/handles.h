@@ -20,6 +20,8 @@ class Handle : public Napi::ObjectWrap<Self> {
   static Native* from(const Napi::Value& value, const char* argument);
   // Takes `native` over, also where it throws.
   static Napi::Object wrap(Napi::Env env, Native* native);
+  // V8 is not told of its bytes.
+  void leaveUncounted();
 
  protected:
   Native* alive(Napi::Env env) const;
@@ -29,7 +31,7 @@ class Handle : public Napi::ObjectWrap<Self> {
   void give();
 
   Native* native_ = nullptr;
-  int64_t accounted_ = 0;  // bytes of which V8 has been told
+  int64_t accounted_ = 0;  // bytes
 };
 
 class StateHandle : public Handle<StateHandle, HeddleState> {

@@ -51,7 +51,10 @@ Napi::Value createState(const Napi::CallbackInfo& info) {
   HeddleState* state =
       heddleCreateState(dtype, dims.data(), static_cast<int>(dims.size()), elements.data, &error);
   if (!state) throwError(env, error);
-  return StateHandle::wrap(env, state);
+  const Napi::Object handle = StateHandle::wrap(env, state);
+  // Zeros take memory only where something is written over them: of a cache, mostly a small part.
+  if (info[2].IsNull()) StateHandle::Unwrap(handle)->leaveUncounted();
+  return handle;
 }
 
 Napi::Value loadState(const Napi::CallbackInfo& info) {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { exponentials } from '../../lib/generation/exponential.js';
 import { generateSequences, generateTokens } from '../../lib/generation/generate.js';
 import { generateBeams } from '../../lib/generation/generate_beams.js';
 import type { GenerateOptions } from '../../lib/generation/options.js';
@@ -288,5 +289,21 @@ describe('selection', () => {
         },
       ),
     );
+  });
+});
+
+describe('exponentials', () => {
+  it('are those of Math.exp, but for the last bits', () => {
+    const steps = Array.from({ length: 30_000 }, (_, i) => -i / 40);
+    const values = Float32Array.of(3, 3, -Infinity, -1e30, 2.9999998, ...steps);
+    const weights = new Float64Array(values.length);
+    const total = exponentials(values, values.length, 3, weights);
+    expect([...weights.subarray(0, 4)]).toEqual([1, 1, 0, 0]);
+    values.forEach((value, i) => {
+      const exact = Math.exp(value - 3);
+      // Numbers below 2^-1022 have fewer bits.
+      expect(Math.abs(weights[i]! - exact)).toBeLessThanOrEqual(7e-16 * exact + 1e-323);
+    });
+    expect(total).toBe(weights.reduce((sum, weight) => sum + weight, 0));
   });
 });
