@@ -216,7 +216,7 @@ function termsOf(
   nodes.forEach(({ flops, name }, i) => {
     if (leftOut !== undefined && name === leftOut) return;
     const node = program.nodes[i] as ProgramNode;
-    const term = parts.termOf(node.op, name, statesRead(program, states, node));
+    const term = parts.termOf(node.op, name, () => statesRead(program, states, node));
     terms[term] = (terms[term] ?? 0) + flops;
   });
   return terms;
@@ -312,7 +312,7 @@ function activationSizes(
   let attentions = 0;
   let multiplied = 0;
   program.nodes.forEach((node, i) => {
-    const term = parts.termOf(node.op, node.name, statesRead(program, states, node));
+    const term = parts.termOf(node.op, node.name, () => statesRead(program, states, node));
     if (node.op === 'attention') {
       attentions++;
       heads += Number(node.attributes.heads ?? 0);

@@ -42,7 +42,7 @@ export interface Workload {
   zero?: 0 | 1 | 2 | 3;
   /** Of the whole; default: as many as one replica takes. */
   devices?: number;
-  /** Devices that share each layer's matrices: a divisor of the heads; default 1. */
+  /** Devices that share each layer's matrices: a divisor of the heads, those of keys too; default 1. */
   tensorParallel?: number;
   /** Stages that the layers are divided into, at most as many; default 1. */
   pipelineParallel?: number;
@@ -144,24 +144,30 @@ export function checkWorkload(workload: Workload = {}): GivenWorkload {
 }
 
 /**
- * A device of a pipeline has a layer at least, and one of a tensor-parallel group as many heads as the others (Megatron-LM:
- * Shoeybi et al. 2019, section 3).
- * @param layers of the model. @param heads of each of its attention sublayers.
+ * A device of a pipeline has a layer at least, and one of a tensor-parallel group as many heads as the others, of queries and of
+ * keys (Megatron-LM: Shoeybi et al. 2019, section 3). Key heads that several devices hold copies of are not accounted for.
+ * @param layers of the model. @param heads of queries and of keys in each of its attention sublayers.
  * @throws ERR_ARGUMENT naming the option.
  */
 export function checkParallelism(
   { tensorParallel, pipelineParallel }: GivenWorkload,
   layers: number,
-  heads: readonly number[],
+  heads: readonly { readonly heads: number; readonly keyHeads: number }[],
 ): void {
   if (pipelineParallel > layers) {
     const expected = `at most ${layers}, the layers of the model`;
     throw mismatch('ERR_ARGUMENT', 'estimate: pipelineParallel', expected, `${pipelineParallel}`);
   }
-  const undivided = heads.find((count) => count % tensorParallel !== 0);
-  if (undivided === undefined) return;
-  const expected = `a divisor of ${undivided}, the heads of attention`;
-  throw mismatch('ERR_ARGUMENT', 'estimate: tensorParallel', expected, `${tensorParallel}`);
+  for (const of of heads) {
+    for (const [name, count] of [
+      ['heads of attention', of.heads],
+      ['heads of keys', of.keyHeads],
+    ] as const) {
+      if (count % tensorParallel === 0) continue;
+      const expected = `a divisor of ${count}, the ${name}`;
+      throw mismatch('ERR_ARGUMENT', 'estimate: tensorParallel', expected, `${tensorParallel}`);
+    }
+  }
 }
 
 /** @throws ERR_ARGUMENT for a machine whose speeds are no numbers of `speedRange`. */

@@ -66,6 +66,12 @@ describe('estimate refuses', () => {
   });
 });
 
+it('estimate refuses tensor parallelism that does not divide the heads of keys', () => {
+  const call = () => estimate(llama, { tensorParallel: 4 });
+  expect(call).toThrow(/tensorParallel.*divisor of 2, the heads of keys.*4/);
+  expect(call).toThrow(expect.objectContaining({ name: 'HeddleError', code: 'ERR_ARGUMENT' }));
+});
+
 describe('estimate', () => {
   const base = { batch: 4, length: 32, dtype: 'bfloat16' } as const;
 

@@ -156,6 +156,48 @@ describe('Transformer Math 101', () => {
     expect([parameter, gradient, copy + 2 * moment, copy + moment]).toEqual([2, 2, 12, 8]);
   });
 
+  it('GPT-NeoX-20B: its parameters, 6PD, and activations on the devices that it was trained on', () => {
+    const [hidden, layers, heads, batch] = [6144, 44, 64, 4];
+    const config = {
+      architectures: ['GPTNeoXForCausalLM'],
+      hidden_size: hidden,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      intermediate_size: 4 * hidden,
+      vocab_size: 50432,
+      max_position_embeddings: length,
+      rotary_pct: 0.25,
+      tie_word_embeddings: false,
+    };
+    const [t, p] = [2, 4];
+    const found = estimate(config, {
+      batch,
+      length,
+      dtype: 'float16',
+      optimizer: 'adam',
+      tokens: 473e9,
+      tensorParallel: t,
+      pipelineParallel: p,
+      devices: 96,
+      zero: 1,
+    });
+    const { total } = found.parameters;
+    // The model card says 20,556,201,984. That counts twice what both devices of a tensor-parallel pair hold: the norms, and
+    // the biases of the two products whose results are summed.
+    expect(total + (t - 1) * hidden * (6 * layers + 2)).toBe(20_556_201_984);
+    expect(found.training.flops).toBe(6 * total * 473e9);
+
+    const { weights, gradients, optimizer, activationsBy } = found.memory.training;
+    expect([weights, gradients].map((bytes) => bytes * t * p)).toEqual([2 * total, 2 * total]);
+    expect(optimizer * 96).toBe(12 * total);
+    const rows = length * batch * hidden;
+    const embedding = rows * p;
+    const scores = (5 * heads * length) / (hidden * t);
+    expect(activationsBy.none - embedding).toBeCloseTo(rows * layers * (10 + 24 / t + scores), 2);
+    expect(activationsBy.selective - embedding).toBe(rows * layers * (10 + 24 / t));
+    expect(activationsBy.full - embedding).toBe(rows * layers * 2);
+  });
+
   it('ZeRO divides the states of 20 billion parameters on 8 devices stage by stage', () => {
     const of = { parameters: 20e9, moments: 40e9, isMixed: true };
     const total = (zero: 0 | 1 | 2 | 3): number => {
