@@ -57,7 +57,7 @@ const configurations = [
 ] as const;
 const length = 2048;
 const vocabulary = 51200;
-const plain = { tensor: 1, pipeline: 1, sequence: false };
+const plain = { tensor: 1, pipeline: 1, interleave: 1, sequence: false };
 
 /** One layer of a GPT, without what stands around the layers. */
 function layer({ heads, hidden }: { heads: number; hidden: number }) {
@@ -78,7 +78,7 @@ describe('Korthikanti et al. 2022', () => {
   it.each(configurations)('table 2, activations of a layer: $name', (of) => {
     const scores = (5 * of.heads * length) / of.hidden;
     const t = 8;
-    const split = { tensor: t, pipeline: 1, sequence: false };
+    const split = { tensor: t, pipeline: 1, interleave: 1, sequence: false };
     const spread = { ...split, sequence: true };
     expect(perLayer(of, plain, 'none')).toBeCloseTo(34 + scores, 9);
     expect(perLayer(of, split, 'none')).toBeCloseTo(10 + 24 / t + scores / t, 9);
@@ -86,6 +86,16 @@ describe('Korthikanti et al. 2022', () => {
     expect(perLayer(of, split, 'selective')).toBeCloseTo(10 + 24 / t, 9);
     expect(perLayer(of, spread, 'selective')).toBeCloseTo(34 / t, 9);
     expect(perLayer(of, split, 'full')).toBeCloseTo(2, 9);
+  });
+
+  it('section 4.2.3: the interleaved schedule keeps 1 + (p − 1)/(p·m) times the activations of the layers', () => {
+    const [, of] = configurations;
+    const stages = { tensor: 8, pipeline: 8, interleave: 1, sequence: true };
+    const around = (8 * length * of.hidden) / 8;
+    const kept = (interleave: number): number =>
+      activationMemory(layer(of), { ...stages, interleave }, 'selective') - around;
+    expect(kept(3) / kept(1)).toBeCloseTo(1 + 7 / 24, 9);
+    expect(kept(2) / kept(1)).toBeCloseTo(1 + 7 / 16, 9);
   });
 
   it("table 2, from a GPT's own graph: 34 and 5·a·s/h for each layer more", () => {
@@ -117,7 +127,7 @@ describe('Korthikanti et al. 2022', () => {
   });
 
   it('figure 7: sequence parallelism and selective recomputation together need under 20 % of tensor parallelism alone', () => {
-    const split = { tensor: 8, pipeline: 1, sequence: false };
+    const split = { tensor: 8, pipeline: 1, interleave: 1, sequence: false };
     for (const of of configurations) {
       const all = perLayer(of, split, 'none');
       const both = perLayer(of, { ...split, sequence: true }, 'selective');
