@@ -69,14 +69,18 @@ export class Components {
     return this.ofNames.get(state.name) ?? partOf(state.name, true);
   }
 
-  /** Of a node of this graph, or of one made from it: gradients keep the paths of what they are of. */
-  termOf(op: string, name: string | undefined, read: readonly State[] = []): Term {
+  /**
+   * Of a node of this graph, or of one made from it: gradients keep the paths of what they are of.
+   * @param read the states that it reads, for one that has no known path.
+   */
+  termOf(op: string, name: string | undefined, read: () => readonly State[]): Term {
     if (isScores(op)) return 'scores';
     const known = name === undefined ? undefined : this.ofPaths.get(name);
     if (known) return known;
-    const state = read.find((each) => this.ofNames.has(each.name));
     // The table of words is read by their scores, too, and by the loss that is computed with them.
-    if (state && op !== 'embedding') return isTable(this.of(state)) ? 'head' : this.of(state);
+    const state =
+      op === 'embedding' ? undefined : read().find((each) => this.ofNames.has(each.name));
+    if (state) return isTable(this.of(state)) ? 'head' : this.of(state);
     if (ofOps[op]) return ofOps[op];
     // The loss makes the scores of words block by block, of parts of the table that have no name.
     if (op === 'linear' || op === 'matmul') return 'head';

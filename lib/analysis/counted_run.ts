@@ -1,9 +1,9 @@
 /** A graph at given sizes: the work and the memory of a run, without running it. */
 import { costOf, type ProgramCost } from '../graph/cost.js';
 import { placeValues } from '../graph/encode.js';
-import { fuse } from '../graph/fuse.js';
+import { fuseNodes } from '../graph/fuse.js';
 import type { ParameterRole } from '../graph/parameters.js';
-import type { Program, Traced } from '../graph/program.js';
+import { actualShape, type Program, type Traced } from '../graph/program.js';
 import { type SymbolicDim, tensorBytes } from '../graph/shape.js';
 import type { State } from '../graph/state.js';
 
@@ -23,7 +23,7 @@ export function countedRun(
   inputs: Readonly<Record<string, Int32Array>>,
 ): CountedRun {
   return {
-    program: fuse(program),
+    program: fuseNodes(program),
     states,
     sizes: symbols.map((symbol) => sizes.get(symbol) ?? 0),
     inputs: program.inputs.map(({ name }) => inputs[name]),
@@ -44,8 +44,7 @@ export const arenaBytes = (
 export function resultBytes({ program, sizes }: CountedRun): number {
   return program.outputs.reduce((sum, { value }) => {
     const { dtype, shape } = program.values[value] as Program['values'][number];
-    const actual = shape.map((dim) => (dim < 0 ? (sizes[-1 - dim] ?? 0) : dim));
-    return sum + tensorBytes(dtype, actual);
+    return sum + tensorBytes(dtype, actualShape(shape, sizes));
   }, 0);
 }
 

@@ -216,7 +216,7 @@ function termsOf(
   nodes.forEach(({ flops, name }, i) => {
     if (leftOut !== undefined && name === leftOut) return;
     const node = program.nodes[i] as ProgramNode;
-    const term = parts.termOf(node.op, name, statesRead(program, states, node));
+    const term = parts.termOf(node.op, name, () => statesRead(program, states, node));
     terms[term] = (terms[term] ?? 0) + flops;
   });
   return terms;
@@ -281,7 +281,8 @@ function trainingMemory(
   workload: GivenWorkload & { readonly length: number },
 ): Estimate['memory']['training'] {
   const { dtype, zero, devices, recompute } = workload;
-  const { tensorParallel: tensor, pipelineParallel: pipeline, sequenceParallel } = workload;
+  const { tensorParallel: tensor, pipelineParallel: pipeline } = workload;
+  const { interleave, sequenceParallel } = workload;
   const isMixed = dtype === 'float16' || dtype === 'bfloat16';
   const kept = (model.training ?? model.update)?.moments ?? [];
   const moments = kept.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -290,7 +291,7 @@ function trainingMemory(
     { tensor, pipeline, replicas: devices / (tensor * pipeline), zero },
   );
   const sizes = activationSizes(model, parts, forwardCost, workload, isMixed ? 2 : 4);
-  const parallelism = { tensor, pipeline, sequence: sequenceParallel };
+  const parallelism = { tensor, pipeline, interleave, sequence: sequenceParallel };
   const activationsBy = Object.fromEntries(
     recomputations.map((kind) => [kind, Math.ceil(activationMemory(sizes, parallelism, kind))]),
   ) as Record<Recomputation, number>;
@@ -312,7 +313,7 @@ function activationSizes(
   let attentions = 0;
   let multiplied = 0;
   program.nodes.forEach((node, i) => {
-    const term = parts.termOf(node.op, node.name, statesRead(program, states, node));
+    const term = parts.termOf(node.op, node.name, () => statesRead(program, states, node));
     if (node.op === 'attention') {
       attentions++;
       heads += Number(node.attributes.heads ?? 0);

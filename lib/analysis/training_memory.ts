@@ -27,6 +27,8 @@ export interface Parallelism {
   readonly tensor: number;
   /** p. */
   readonly pipeline: number;
+  /** m: chunks of layers of each stage. */
+  readonly interleave: number;
   /** Whether norms and dropout are divided by position. */
   readonly sequence: boolean;
 }
@@ -40,13 +42,15 @@ export interface Parallelism {
  * - selective, which keeps no scores of attention: the same without their term
  * - full: the input of each layer, 2·s·b·h
  *
+ * The interleaved schedule has more of them under way, (1 + (p − 1)/(p·m)) times as many (the same, section 4.2.3).
+ *
  * Two things make them hold for other shapes. Each matrix [n, k] of a sublayer is read behind an activation of k elements, or
  * followed by one of n, that is kept: elements inside are matrices / h, 12·h for a GPT's layer. And each sublayer keeps its
  * input, that of its norm, and a mask. Other dtypes scale what is no mask and no logit.
  */
 export function activationMemory(
   of: ActivationSizes,
-  { tensor: t, pipeline: p, sequence }: Parallelism,
+  { tensor: t, pipeline: p, interleave: m, sequence }: Parallelism,
   recompute: Recomputation,
 ): number {
   const { batch: b, length: s, hidden: h, bytes } = of;
@@ -59,7 +63,8 @@ export function activationMemory(
     selective: outside + inside,
     full: (bytes * h * of.layers) / spread,
   }[recompute];
-  return s * b * (kept + aroundLayers(of, t, p, spread));
+  const underWay = m > 1 ? 1 + (p - 1) / (p * m) : 1;
+  return s * b * (underWay * kept + aroundLayers(of, t, p, spread));
 }
 
 /** Dropout of the embeddings for p micro-batches; without a pipeline also the last norm, the output's input and the logits (section 4.3). */

@@ -42,10 +42,15 @@ export interface Workload {
   zero?: 0 | 1 | 2 | 3;
   /** Of the whole; default: as many as one replica takes. */
   devices?: number;
-  /** Devices that share each layer's matrices: a divisor of the heads; default 1. */
+  /** Devices that share each layer's matrices: a divisor of the heads, those of keys too; default 1. */
   tensorParallel?: number;
   /** Stages that the layers are divided into, at most as many; default 1. */
   pipelineParallel?: number;
+  /**
+   * Chunks of layers that each stage has, between which it goes back and forth (the interleaved schedule of Narayanan et al. 2021,
+   * section 2.2.2): stages · chunks are at most the layers; default 1.
+   */
+  interleave?: number;
   /** Whether tensor parallelism divides norms and dropout by position, too; default false. */
   sequenceParallel?: boolean;
   /** One device; left out: no times. */
@@ -74,6 +79,7 @@ const names: readonly (keyof Workload)[] = [
   'devices',
   'tensorParallel',
   'pipelineParallel',
+  'interleave',
   'sequenceParallel',
   'machine',
   'utilization',
@@ -94,9 +100,11 @@ export function checkWorkload(workload: Workload = {}): GivenWorkload {
   const { batch = 1, length, dtype, cacheDtype = 'float32', tokens } = workload;
   const { optimizer = 'adamW', recompute = 'none', zero = 0 } = workload;
   const { tensorParallel = 1, pipelineParallel = 1, sequenceParallel = false } = workload;
+  const { interleave = 1 } = workload;
   const { devices = tensorParallel * pipelineParallel, utilization = 0.4 } = workload;
   const { machine, price } = workload;
-  checkSizes(where, { batch, tensorParallel, pipelineParallel, devices, length: length ?? 1 });
+  const parallel = { tensorParallel, pipelineParallel, interleave, devices };
+  checkSizes(where, { batch, ...parallel, length: length ?? 1 });
   if (batch > mostSequences) {
     throw mismatch('ERR_ARGUMENT', `${where}: batch`, `at most ${mostSequences}`, `${batch}`);
   }
@@ -133,6 +141,7 @@ export function checkWorkload(workload: Workload = {}): GivenWorkload {
     devices,
     tensorParallel,
     pipelineParallel,
+    interleave,
     sequenceParallel,
     utilization,
     ...(length === undefined ? {} : { length }),
@@ -144,24 +153,34 @@ export function checkWorkload(workload: Workload = {}): GivenWorkload {
 }
 
 /**
- * A device of a pipeline has a layer at least, and one of a tensor-parallel group as many heads as the others (Megatron-LM:
- * Shoeybi et al. 2019, section 3).
- * @param layers of the model. @param heads of each of its attention sublayers.
+ * A device of a pipeline has a layer at least, and one of a tensor-parallel group as many heads as the others, of queries and of
+ * keys (Megatron-LM: Shoeybi et al. 2019, section 3). Key heads that several devices hold copies of are not accounted for.
+ * @param layers of the model. @param heads of queries and of keys in each of its attention sublayers.
  * @throws ERR_ARGUMENT naming the option.
  */
 export function checkParallelism(
-  { tensorParallel, pipelineParallel }: GivenWorkload,
+  { tensorParallel, pipelineParallel, interleave }: GivenWorkload,
   layers: number,
-  heads: readonly number[],
+  heads: readonly { readonly heads: number; readonly keyHeads: number }[],
 ): void {
   if (pipelineParallel > layers) {
     const expected = `at most ${layers}, the layers of the model`;
     throw mismatch('ERR_ARGUMENT', 'estimate: pipelineParallel', expected, `${pipelineParallel}`);
   }
-  const undivided = heads.find((count) => count % tensorParallel !== 0);
-  if (undivided === undefined) return;
-  const expected = `a divisor of ${undivided}, the heads of attention`;
-  throw mismatch('ERR_ARGUMENT', 'estimate: tensorParallel', expected, `${tensorParallel}`);
+  if (pipelineParallel * interleave > layers || (interleave > 1 && pipelineParallel === 1)) {
+    const expected = `1, or chunks of a pipeline (pipelineParallel) of at most ${layers} in all, the layers of the model`;
+    throw mismatch('ERR_ARGUMENT', 'estimate: interleave', expected, `${interleave}`);
+  }
+  for (const of of heads) {
+    for (const [name, count] of [
+      ['heads of attention', of.heads],
+      ['heads of keys', of.keyHeads],
+    ] as const) {
+      if (count % tensorParallel === 0) continue;
+      const expected = `a divisor of ${count}, the ${name}`;
+      throw mismatch('ERR_ARGUMENT', 'estimate: tensorParallel', expected, `${tensorParallel}`);
+    }
+  }
 }
 
 /** @throws ERR_ARGUMENT for a machine whose speeds are no numbers of `speedRange`. */

@@ -42,6 +42,7 @@ export function registerEstimate(cli: CAC): void {
     .option('--devices <count>', 'Devices in all (default: those of one replica)')
     .option('--tensor-parallel <count>', 'Devices that share each layer')
     .option('--pipeline-parallel <count>', 'Stages of layers')
+    .option('--interleave <count>', 'Chunks of layers of each stage (default: 1)')
     .option('--sequence-parallel', 'Divide norms and dropout by position, too')
     .option('--machine <file>', 'One device: what `heddle bench machine` printed, or a100, h100')
     .option('--utilization <share>', "Of the machine's FLOP/s that training reaches (default: 0.4)")
@@ -129,6 +130,7 @@ async function workloadOf(options: Record<string, unknown>): Promise<Workload> {
     devices: count('devices', options.devices),
     tensorParallel: count('tensor-parallel', options.tensorParallel),
     pipelineParallel: count('pipeline-parallel', options.pipelineParallel),
+    interleave: count('interleave', options.interleave),
     sequenceParallel: options.sequenceParallel === undefined ? undefined : true,
     utilization: amount('utilization', options.utilization),
     price: amount('price', options.price),

@@ -1,4 +1,4 @@
-import type { Program } from './program.js';
+import { actualShape, type Program } from './program.js';
 import { type Cost, type CostOperand, ruleOf } from './rules.js';
 
 /** The work of one node, by the formula of its op. */
@@ -27,17 +27,21 @@ export function costOf(
   const values = program.values.map(({ shape, dtype, source }): CostOperand => {
     const data = source.kind === 'input' ? inputs[source.input] : undefined;
     return {
-      shape: shape.map((dim) => (dim < 0 ? sizes[-1 - dim] : dim)),
+      shape: actualShape(shape, sizes),
       dtype,
       data: data instanceof Int32Array ? data : undefined,
     };
   });
-  const nodes = program.nodes.map(({ op, name, operands, attributes, result }): NodeCost => {
+  const nodes: NodeCost[] = [];
+  let [flops, bytes] = [0, 0];
+  for (const { op, name, operands, attributes, result } of program.nodes) {
+    const given: CostOperand[] = [];
     // An absent operand is number −1, and so no value.
-    const given = operands.map((operand) => values[operand]) as CostOperand[];
-    return { op, name, ...ruleOf(op).cost(given, attributes, values[result] as CostOperand) };
-  });
-  const sum = (of: (node: NodeCost) => number): number =>
-    nodes.reduce((total, node) => total + of(node), 0);
-  return { nodes, flops: sum((node) => node.flops), bytes: sum((node) => node.bytes) };
+    for (const operand of operands) given.push(values[operand] as CostOperand);
+    const cost = ruleOf(op).cost(given, attributes, values[result] as CostOperand);
+    nodes.push({ op, name, flops: cost.flops, bytes: cost.bytes });
+    flops += cost.flops;
+    bytes += cost.bytes;
+  }
+  return { nodes, flops, bytes };
 }

@@ -1,6 +1,6 @@
 import { nativeDTypes } from '../native.js';
 import { type ArenaPlan, planArena } from './memory.js';
-import type { Program } from './program.js';
+import { actualShape, type Program } from './program.js';
 import { ruleOf } from './rules.js';
 import { tensorBytes } from './shape.js';
 
@@ -12,10 +12,7 @@ const kinds = { arena: 0, input: 1, output: 2, state: 3 } as const;
 export function placeValues(program: Program, capacities: readonly number[]): ArenaPlan {
   return planArena(program, (value) => {
     const { dtype, shape } = program.values[value];
-    return tensorBytes(
-      dtype,
-      shape.map((dim) => (dim < 0 ? capacities[-1 - dim] : dim)),
-    );
+    return tensorBytes(dtype, actualShape(shape, capacities));
   });
 }
 

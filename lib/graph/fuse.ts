@@ -7,7 +7,10 @@ import type { Program, ProgramNode } from './program.js';
  *
  * The float64 backend runs programs as they were traced; that both agree is what the tests compare.
  */
-export function fuse(program: Program): Program {
+export const fuse = (program: Program): Program => withoutUnused(fuseNodes(program));
+
+/** `fuse` that leaves the values in which no node writes any more: enough for counting. */
+export function fuseNodes(program: Program): Program {
   const uses = new Array<number>(program.values.length).fill(0);
   for (const node of program.nodes) {
     for (const operand of node.operands) if (operand >= 0) uses[operand]++;
@@ -71,7 +74,7 @@ export function fuse(program: Program): Program {
     }
     producer.set(node.result, nodes.push(node) - 1);
   }
-  return withoutUnused({ ...program, nodes: nodes.filter((node) => node !== undefined) });
+  return { ...program, nodes: nodes.filter((node) => node !== undefined) };
 }
 
 /** Drops the values that fusion took the nodes of. */

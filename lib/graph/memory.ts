@@ -24,24 +24,38 @@ interface Buffer {
  * @param bytesOf size of a value at capacity.
  */
 export function planArena(program: Program, bytesOf: (value: number) => number): ArenaPlan {
-  const outputs = new Set(program.outputs.map((output) => output.value));
-  const buffers = new Map<number, Buffer>();
-  program.nodes.forEach((node, at) => {
-    for (const value of [node.result, ...node.further]) {
-      if (program.values[value]?.source.kind !== 'op' || outputs.has(value)) continue;
-      const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
-      buffers.set(value, { value, bytes, first: at, last: at });
-    }
-    for (const operand of node.operands) {
-      const buffer = buffers.get(operand);
+  const { nodes, values } = program;
+  const isOutput = new Uint8Array(values.length);
+  for (const { value } of program.outputs) isOutput[value] = 1;
+  /** By size: there are far fewer sizes than buffers, and within one their order is that of their beginnings. */
+  const ofSize = new Map<number, Buffer[]>();
+  let count = 0;
+  const bufferOf = new Array<Buffer | undefined>(values.length).fill(undefined);
+  const begin = (value: number, at: number): void => {
+    if (value < 0 || isOutput[value] || values[value]?.source.kind !== 'op') return;
+    const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
+    const buffer = { value, bytes, first: at, last: at };
+    bufferOf[value] = buffer;
+    const alike = ofSize.get(bytes);
+    if (alike) alike.push(buffer);
+    else ofSize.set(bytes, [buffer]);
+    count++;
+  };
+  for (let at = 0; at < nodes.length; at++) {
+    const { result, further, operands } = nodes[at]!;
+    begin(result, at);
+    for (const value of further) begin(value, at);
+    for (const operand of operands) {
+      const buffer = bufferOf[operand];
       if (buffer) buffer.last = at;
     }
-  });
+  }
 
-  const offsets = new Array<number>(program.values.length).fill(-1);
-  const bySize = [...buffers.values()].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  const placed = new PlacedBuffers(bySize.length);
-  for (const buffer of bySize) offsets[buffer.value] = placed.place(buffer);
+  const offsets = new Array<number>(values.length).fill(-1);
+  const placed = new PlacedBuffers(count);
+  for (const bytes of [...ofSize.keys()].sort((a, b) => b - a)) {
+    for (const buffer of ofSize.get(bytes)!) offsets[buffer.value] = placed.place(buffer);
+  }
   return { offsets, bytes: placed.bytes };
 }
 

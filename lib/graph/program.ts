@@ -9,6 +9,13 @@ import { expectTensor, type Tensor } from './tensor.js';
 /** A dimension in a program: its size, or −1 − i for the i-th symbol. */
 export type ProgramDim = number;
 
+/** The shape of a run. @param sizes of the program's symbols. */
+export function actualShape(shape: readonly ProgramDim[], sizes: readonly number[]): number[] {
+  const actual: number[] = [];
+  for (const dim of shape) actual.push(dim < 0 ? (sizes[-1 - dim] as number) : dim);
+  return actual;
+}
+
 export interface ProgramValue {
   readonly shape: readonly ProgramDim[];
   readonly dtype: NativeDType;

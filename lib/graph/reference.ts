@@ -1,5 +1,5 @@
 import { HeddleError } from '../errors.js';
-import type { Program } from './program.js';
+import { actualShape, type Program } from './program.js';
 import { type ReferenceOutput, type ReferenceTensor, ruleOf } from './rules.js';
 
 /** States of the float64 backend, by the program's state numbers. */
@@ -21,7 +21,7 @@ export function runReference(
   isCancelled: () => boolean = () => false,
 ): Float64Array[] {
   const values: (ReferenceTensor | undefined)[] = program.values.map((value) => {
-    const shape = value.shape.map((dim) => (dim < 0 ? sizes[-1 - dim] : dim));
+    const shape = actualShape(value.shape, sizes);
     if (value.source.kind === 'op') return { shape, data: new Float64Array(0) };
     const data =
       value.source.kind === 'state' ? states[value.source.state] : inputs[value.source.input];

@@ -31,7 +31,9 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Element count of a shape without symbols. */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, dim) => product * dim, 1);
+  let count = 1;
+  for (const dim of shape) count *= dim;
+  return count;
 }
 
 const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int32: 4 };

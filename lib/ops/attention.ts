@@ -69,9 +69,9 @@ const attentionRule = registerOp<AttentionAttributes>({
     operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10],
     ...lowerAttributes(attributes),
   }),
-  cost(operands, { heads }, output) {
+  cost(operands, { heads, left, right }, output) {
     const [q, k, , , , , bias, v, ...relative] = operands;
-    const count = countPairs(operands);
+    const count = countPairs(operands, { left, right });
     const widths = q.shape[1] * (1 + termsOf(relative)) + output.shape[1];
     const read = [q, k, v, bias, ...relative, output];
     return {
@@ -115,9 +115,9 @@ const weightsRule = registerOp<AttentionAttributes & { pairs: Dim }>({
     });
   },
   lower: (attributes) => ({ kernel: 'attentionWeights', ...lowerAttributes(attributes) }),
-  cost(operands, { heads }, output) {
+  cost(operands, { heads, left, right }, output) {
     const [q, k, , , , , bias, , ...relative] = operands;
-    const count = countPairs(operands);
+    const count = countPairs(operands, { left, right });
     const read = [q, k, bias, ...relative, output];
     return {
       flops: count * (2 * q.shape[1] * (1 + termsOf(relative)) + 12 * heads),

@@ -108,12 +108,12 @@ const gradientRule = registerOp<AttentionAttributes>({
     operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, outputs, statistics, outputGradient],
     ...lowerAttributes(attributes),
   }),
-  cost(operands, { heads }) {
+  cost(operands, { heads, left, right }) {
     const [q, k] = operands;
     const products = 3 * q.shape[1] + 2 * operands[outputs].shape[1];
     const written = bytesOf(q) + bytesOf(k) + bytesOf(operands[values]);
     return {
-      flops: countPairs(operands) * (2 * products + 12 * heads),
+      flops: countPairs(operands, { left, right }) * (2 * products + 12 * heads),
       bytes: operands.reduce((sum, operand) => sum + bytesOf(operand), written),
     };
   },

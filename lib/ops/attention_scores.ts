@@ -166,13 +166,21 @@ function checkDisentangled(
   expectInt32(buckets, 'buckets', [buckets?.shape[0] ?? 0]);
 }
 
-/** Query–key pairs of a call: from the offsets where they are known, else all rows with all keys. */
-export function countPairs([q, k, segments, keySegments]: readonly CostOperand[]): number {
+/**
+ * Query–key pairs of a call: from the offsets where they are known, else all rows with all keys. A query has the keys of its
+ * segment, or as many as its window is wide; those that a causal mask or the segment's ends hide from it are counted with
+ * them, as published accounts have it.
+ */
+export function countPairs(
+  [q, k, segments, keySegments]: readonly CostOperand[],
+  { left, right }: { left: number; right: number },
+): number {
   const [bounds, keyBounds] = [segments.data, keySegments?.data];
-  if (!bounds || !keyBounds) return q.shape[0] * k.shape[0];
+  const widest = left < 0 || right < 0 ? Infinity : left + 1 + right;
+  if (!bounds || !keyBounds) return q.shape[0] * Math.min(k.shape[0], widest);
   let sum = 0;
   for (let i = 0; i + 1 < bounds.length; i++) {
-    sum += (bounds[i + 1] - bounds[i]) * (keyBounds[i + 1] - keyBounds[i]);
+    sum += (bounds[i + 1] - bounds[i]) * Math.min(keyBounds[i + 1] - keyBounds[i], widest);
   }
   return sum;
 }

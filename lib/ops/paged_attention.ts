@@ -118,12 +118,14 @@ const partsRule = registerOp<Attributes>({
     ints: [heads, keyHeads, left],
     floats: [scale, softCap],
   }),
-  cost([q, keys, values, segments, lengths], { heads, keyHeads }, output) {
+  cost([q, keys, values, segments, lengths], { heads, keyHeads, left }, output) {
     let pairs = 0;
     let positions = 0;
     lengths.data?.forEach((length, i) => {
-      pairs += length * ((segments.data?.[i + 1] ?? 0) - (segments.data?.[i] ?? 0));
-      positions += length;
+      const rows = (segments.data?.[i + 1] ?? 0) - (segments.data?.[i] ?? 0);
+      const window = left < 0 ? length : left + 1;
+      pairs += rows * Math.min(length, window);
+      positions += Math.min(length, window + Math.max(0, rows - 1));
     });
     const cached = [keys, values].map((cache) =>
       bytesOf({ ...cache, shape: [positions * keyHeads, cache.shape[1]] }),

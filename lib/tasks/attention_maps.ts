@@ -4,15 +4,11 @@ import {
   type HeadStatistics,
 } from '../analysis/attention_statistics.js';
 import { HeddleError } from '../errors.js';
-import { checkOptions } from '../graph/options.js';
 import {
   chosenLayers,
   type InspectedText,
   type InspectedTextOptions,
-  inspectable,
-  inspectedTextNames,
-  outputCount,
-  readText,
+  inspectedModel,
   type TextOrIds,
 } from './inspected_text.js';
 import type { Model } from './model.js';
@@ -52,26 +48,25 @@ export async function attentionMaps(
   options: AttentionMapsOptions = {},
 ): Promise<AttentionMaps> {
   const what = 'attentionMaps';
-  checkOptions(what, options, [...inspectedTextNames, 'layers', 'unit']);
-  const { layers, unit = 'nats', ...reading } = options;
-  const read = inspectable(what, model);
-  const count = outputCount(read, 'attentions');
+  const watched = { own: ['layers', 'unit'], output: 'attentions' } as const;
+  const { count, read } = inspectedModel(what, model, options, watched);
+  const { layers, unit = 'nats' } = options;
   if (count === 0) {
     const message = `${what}: expected a model with attention, found ${model.architecture}, which has no such layers`;
     throw new HeddleError('ERR_UNSUPPORTED', message, { found: model.architecture });
   }
-  const watched = chosenLayers(what, layers, count);
-  const { tokens, length, forward } = await readText(what, read, text, reading);
+  const chosen = chosenLayers(what, layers, count);
+  const { tokens, length, forward } = await read(text);
   if (tokens.length > mostTokens) {
     const message = `${what}: expected at most ${mostTokens} tokens, found ${tokens.length}; cut the text with maxTokens (--max-tokens)`;
     throw new HeddleError('ERR_INPUT', message, { found: `${tokens.length}` });
   }
-  const maps = await forward(watched.map((layer) => `attentions.${layer}`));
+  const maps = await forward(chosen.map((layer) => `attentions.${layer}`));
   return {
     tokens,
     length,
     unit,
-    layers: watched.map((layer) => {
+    layers: chosen.map((layer) => {
       const map = maps[`attentions.${layer}`];
       return { layer, heads: attentionStatistics(map, { unit }), weights: map.data };
     }),

@@ -19,8 +19,9 @@ import {
   type WeightDType,
   weightDTypes,
 } from '../graph/parameters.js';
-import { type Traced, trace } from '../graph/program.js';
+import { inRecordedOrder, type Traced, trace } from '../graph/program.js';
 import type { SymbolicDim } from '../graph/shape.js';
+import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
 import { Scope } from '../layers/scope.js';
 import { Decoder } from '../models/decoder.js';
@@ -151,14 +152,14 @@ class EstimatedModel {
     }
     const kept = dtype ?? given.dtype;
     this.workload = { ...given, length, ...(kept === undefined ? {} : { dtype: kept }) };
-    checkParallelism(this.workload, network.layers, headsOf(network.results));
-    this.graphs = this.graphsOf(network, dtype);
+    const forward = trace(named(network.results));
+    checkParallelism(this.workload, network.layers, headsOf(forward));
+    this.graphs = this.graphsOf(network, forward, dtype);
   }
 
-  private graphsOf(network: Network, dtype: WeightDType | undefined): ModelGraphs {
+  private graphsOf(network: Network, forward: Traced, dtype: WeightDType | undefined): ModelGraphs {
     const { batch, length, cacheDtype } = this.workload;
     const { parameters, hiddenSize, vocabulary, layers, decoder } = network;
-    const forward = trace(named(network.results));
     const outputs =
       network.others.length > 0 ? trace(named([...network.results, ...network.others])) : forward;
     // Training is in float32, whatever inference is in.
@@ -203,7 +204,7 @@ class EstimatedModel {
       .map((result) => new LabelLoss(result, result.shape[0] ?? 1).loss)
       .reduce((sum, each) => add(sum, each));
     const known = network.parameters.roles();
-    const used = new Set(trace({ loss }).states.filter((state) => known.has(state)));
+    const used = new Set(statesOf(loss));
     const roles = new Map([...known].filter(([state]) => used.has(state)));
     const update = {
       groups: [{ parameters: [...roles.keys()] }],
@@ -315,10 +316,16 @@ function crossCacheBytes(config: Config, width: number, tokens: number): number 
 }
 
 /** Of each attention sublayer. */
-const headsOf = (results: readonly Tensor[]): number[] =>
-  trace(named(results)).program.nodes.flatMap(({ op, attributes }) =>
-    op === 'attention' ? [Number(attributes.heads)] : [],
+const headsOf = ({ program }: Traced): { heads: number; keyHeads: number }[] =>
+  program.nodes.flatMap(({ op, attributes }) =>
+    op === 'attention'
+      ? [{ heads: Number(attributes.heads), keyHeads: Number(attributes.keyHeads) }]
+      : [],
   );
+
+/** What a value depends on. */
+const statesOf = (value: Tensor): State[] =>
+  inRecordedOrder([value]).flatMap(({ source }) => (source.kind === 'state' ? [source.state] : []));
 
 const named = (tensors: readonly Tensor[]): Record<string, Tensor> =>
   Object.fromEntries(tensors.map((tensor, i) => [`output ${i}`, tensor]));

@@ -29,9 +29,37 @@ export interface InspectedTextOptions {
   signal?: AbortSignal;
 }
 
-export const inspectedTextNames = ['maxTokens', 'signal'] as const;
+const inspectedTextNames = ['maxTokens', 'signal'] as const;
 
 const defaultTokens = 256;
+
+/** A model that is looked into. */
+export interface InspectedModel {
+  readonly model: EncoderModel;
+  /** How many outputs `name.0`, `name.1` … it has of those that were asked about. */
+  readonly count: number;
+  read(text: TextOrIds): Promise<ReadText>;
+}
+
+/**
+ * What every look into a model begins with.
+ * @param own names of options beside those of the text. @param output which of the layers' outputs are counted.
+ * @throws ERR_ARGUMENT for other options and for what is no model of `load`.
+ */
+export function inspectedModel<T extends InspectedTextOptions>(
+  what: string,
+  given: Model,
+  options: T,
+  { own, output }: { own: readonly (keyof T & string)[]; output: 'attentions' | 'hiddenStates' },
+): InspectedModel {
+  checkOptions<T>(what, options, [...inspectedTextNames, ...own]);
+  const model = inspectable(what, given);
+  return {
+    model,
+    count: model.encoder.outputNames.filter((name) => name.startsWith(`${output}.`)).length,
+    read: (text) => readText(what, model, text, options),
+  };
+}
 
 /** Throws ERR_ARGUMENT for what is no model of `load`. */
 export function inspectable(what: string, model: Model): EncoderModel {
@@ -51,7 +79,7 @@ export interface ReadText extends InspectedText {
  * @throws ERR_INPUT for an empty text, ids that the model does not have, and a text that it has no positions for, unless
  * `maxTokens` cuts it; ERR_ARGUMENT; ERR_UNSUPPORTED for a text where there is no tokenizer.
  */
-export async function readText(
+async function readText(
   what: string,
   model: EncoderModel,
   text: TextOrIds,
@@ -174,7 +202,3 @@ export function chosenLayers(
   }
   return [...new Set(layers as number[])].sort((a, b) => a - b);
 }
-
-/** How many outputs `name.0`, `name.1` … a model has. */
-export const outputCount = (model: EncoderModel, name: string): number =>
-  model.encoder.outputNames.filter((output) => output.startsWith(`${name}.`)).length;

@@ -1,16 +1,13 @@
 import { predictions } from '../analysis/predictions.js';
 import { HeddleError } from '../errors.js';
-import { checkOptions, checkSizes } from '../graph/options.js';
+import { checkSizes } from '../graph/options.js';
 import type { NdArray } from '../graph/run.js';
 import { input } from '../graph/tensor.js';
 import { Decoder } from '../models/decoder.js';
 import {
   type InspectedText,
   type InspectedTextOptions,
-  inspectable,
-  inspectedTextNames,
-  outputCount,
-  readText,
+  inspectedModel,
   type TextOrIds,
   wordOf,
 } from './inspected_text.js';
@@ -57,19 +54,18 @@ export async function logitLens(
   options: LogitLensOptions = {},
 ): Promise<LogitLens> {
   const what = 'logitLens';
-  checkOptions(what, options, [...inspectedTextNames, 'topK']);
-  const { topK = 5, ...reading } = options;
+  const watched = { own: ['topK'], output: 'hiddenStates' } as const;
+  const { model: inspected, count, read } = inspectedModel(what, model, options, watched);
+  const { topK = 5, signal } = options;
   checkSizes(what, { topK });
-  const read = inspectable(what, model);
-  const decoder = read.encoder;
+  const decoder = inspected.encoder;
   if (!(decoder instanceof Decoder && decoder.outputNames.includes('logits'))) {
     const message =
       `${what}: expected a language model that predicts the next token (…ForCausalLM), found ${model.architecture}; ` +
       'attentionMaps (--attention) and tokenSimilarities (--clusters) look into any model';
     throw new HeddleError('ERR_UNSUPPORTED', message, { found: model.architecture });
   }
-  const { tokens, length, encoding, forward } = await readText(what, read, text, reading);
-  const count = outputCount(read, 'hiddenStates');
+  const { tokens, length, encoding, forward } = await read(text);
   const states = await forward(Array.from({ length: count }, (_, i) => `hiddenStates.${i}`));
   const layers: LogitLens['layers'][number][] = [];
   for (let layer = 0; layer < count; layer++) {
@@ -85,7 +81,7 @@ export async function logitLens(
         overflowed: false,
       };
       const graph = lensGraph(decoder, rows, layer === count - 1);
-      const [logits] = await read.runEncodings(graph, [block], options.signal);
+      const [logits] = await inspected.runEncodings(graph, [block], signal);
       for (const { top, entropy } of predictions(logits, topK)) {
         const named = top.map((word) => ({ ...word, text: wordOf(word.id, model.tokenizer) }));
         positions.push({ top: named, entropy });

@@ -5,14 +5,10 @@ import {
   tokenSimilarity,
 } from '../analysis/token_similarity.js';
 import { HeddleError } from '../errors.js';
-import { checkOptions } from '../graph/options.js';
 import {
   type InspectedText,
   type InspectedTextOptions,
-  inspectable,
-  inspectedTextNames,
-  outputCount,
-  readText,
+  inspectedModel,
   type TextOrIds,
 } from './inspected_text.js';
 import type { Model } from './model.js';
@@ -36,16 +32,15 @@ export async function tokenSimilarities(
   options: TokenSimilaritiesOptions = {},
 ): Promise<TokenSimilarities> {
   const what = 'tokenSimilarities';
-  checkOptions(what, options, [...inspectedTextNames, ...similarityNames]);
-  const { threshold = 0.9, bins, ...reading } = options;
-  const read = inspectable(what, model);
-  const count = outputCount(read, 'hiddenStates');
+  const watched = { own: similarityNames, output: 'hiddenStates' } as const;
+  const { count, read } = inspectedModel(what, model, options, watched);
+  const { threshold = 0.9, bins } = options;
   if (count < 2) {
     const message = `${what}: expected a model of layers, found ${model.architecture}, which has none`;
     throw new HeddleError('ERR_UNSUPPORTED', message, { found: model.architecture });
   }
   const similarity = { threshold, ...(bins === undefined ? {} : { bins }) };
-  const { tokens, length, forward } = await readText(what, read, text, reading);
+  const { tokens, length, forward } = await read(text);
   const names = Array.from({ length: count }, (_, layer) => `hiddenStates.${layer}`);
   const states = await forward(names);
   return {

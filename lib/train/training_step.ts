@@ -72,11 +72,10 @@ export class TrainingStep {
   private sums: readonly State[] | undefined;
   private readonly members: readonly Member[];
   private readonly labels: ReadonlyMap<State, string>;
-  private readonly drops: boolean;
+  private drops: boolean | undefined;
 
   private constructor(private readonly options: TrainingStepOptions) {
     this.members = membersOf(options.groups);
-    this.drops = hasDropout(options.loss);
     this.labels = labelsOf(this.members);
   }
 
@@ -167,6 +166,7 @@ export class TrainingStep {
       throw mismatch('ERR_ARGUMENT', 'TrainingStep: batches', 'at least one', 'none');
     }
     const rates = this.ratesAt(learningRate, step);
+    this.drops ??= hasDropout(this.options.loss);
     const batches = this.drops ? this.withMasks(given, step) : given;
     let loss = 0;
     let gradNorm = Number.NaN;

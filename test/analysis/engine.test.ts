@@ -12,6 +12,7 @@ import { estimateSource } from '../../lib/tasks/estimate_source.js';
 import { load } from '../../lib/tasks/load.js';
 import { freshTrainable, loadTrainable } from '../../lib/tasks/load_trainable.js';
 import { train } from '../../lib/tasks/train.js';
+import { adamW, sgd } from '../../lib/train/optimizers.js';
 import { temporaryFolder } from '../tasks/tiny_model.js';
 
 const models = 'test/fixtures/models';
@@ -21,7 +22,7 @@ const inputIds = Array.from({ length: batch }, (_, i) =>
   Array.from({ length }, (_, k) => 1 + ((7 * i + 3 * k) % 40)),
 );
 
-/** The runs and plans that a body makes on the engine, and the bytes of states that it leaves. */
+/** The runs and plans that a body makes on the engine, and the bytes of states while each run is made. */
 async function watched(body: () => Promise<void>) {
   const backend = defaultBackend() as NativeBackend;
   expect(backend).toBeInstanceOf(NativeBackend);
@@ -33,7 +34,11 @@ async function watched(body: () => Promise<void>) {
     plans.push(plan);
     return plan;
   });
-  backend.onProfile = (run) => runs.push(run);
+  const states: number[] = [];
+  backend.onProfile = (run) => {
+    runs.push(run);
+    states.push(stateBytes());
+  };
   await body();
   const arenas = plans.map(({ arenaBytes }) => arenaBytes);
   const flops = runs.map(({ program, sizes, inputs }) => costOf(program, sizes, inputs).flops);
@@ -43,7 +48,7 @@ async function watched(body: () => Promise<void>) {
       return sum + shape.reduce((n, dim) => n * (dim < 0 ? (sizes[-1 - dim] ?? 0) : dim), 4);
     }, 0),
   );
-  return { arenas, flops, results };
+  return { arenas, flops, results, states };
 }
 
 const stateBytes = (): number => (defaultBackend() as NativeBackend).addon.counters().stateBytes;
@@ -116,6 +121,37 @@ describe('an estimate', () => {
     await model.forward({ inputIds });
     within(memory.inference.weights, stateBytes() - before, 0.01);
   });
+
+  it.each(['adamW', 'sgd', 'momentum'] as const)(
+    'of training by %s has the bytes of weights and of the optimiser',
+    async (name) => {
+      const fields = {
+        architectures: ['GPT2LMHeadModel'],
+        n_embd: 128,
+        n_layer: 2,
+        n_head: 4,
+        n_positions: 16,
+        vocab_size: 640,
+      };
+      const { memory } = estimate(fields, { batch: 4, length, optimizer: name });
+      const { weights = 0, optimizer = 0 } = memory.trainingHere ?? {};
+      const before = stateBytes();
+      using model = freshTrainable(fields, 1);
+      const examples = inputIds.slice(0, 4).map((ids) => ({ ids: [...ids, 1] }));
+      const { states } = await watched(async () => {
+        await train(model, examples, {
+          task: 'language-model',
+          steps: 1,
+          batchTokens: 4 * length,
+          // A step gives back what it packed, since it wrote it; an evaluation keeps it.
+          evaluation: examples,
+          evaluateEvery: 1,
+          optimizer: { adamW: adamW(), sgd: sgd(), momentum: sgd({ momentum: 0.9 }) }[name],
+        });
+      });
+      within(weights + optimizer, Math.max(...states) - before, 0.01);
+    },
+  );
 
   it('of training has the FLOPs and the arena of a step', async () => {
     const fields = {

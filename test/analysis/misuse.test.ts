@@ -49,6 +49,8 @@ describe('estimate refuses', () => {
     [{ devices: 6, tensorParallel: 4 }, /devices.*multiple of the 4.*6/],
     [{ tokens: 1e19 }, /tokens.*at most 1000000000000000000/],
     [{ pipelineParallel: 3 }, /pipelineParallel.*at most 2.*3/],
+    [{ pipelineParallel: 2, interleave: 2 }, /interleave.*at most 2 in all.*2/],
+    [{ interleave: 2 }, /interleave.*pipelineParallel.*2/],
     [{ tensorParallel: 3 }, /tensorParallel.*divisor of 4.*3/],
     [{ utilization: 1.5 }, /utilization.*to 1.*1\.5/],
     [{ utilization: 1e-300 }, /utilization.*from 0\.000001.*1e-300/],
@@ -64,6 +66,12 @@ describe('estimate refuses', () => {
     expect(call).toThrow(message);
     expect(call).toThrow(expect.objectContaining({ name: 'HeddleError', code: 'ERR_ARGUMENT' }));
   });
+});
+
+it('estimate refuses tensor parallelism that does not divide the heads of keys', () => {
+  const call = () => estimate(llama, { tensorParallel: 4 });
+  expect(call).toThrow(/tensorParallel.*divisor of 2, the heads of keys.*4/);
+  expect(call).toThrow(expect.objectContaining({ name: 'HeddleError', code: 'ERR_ARGUMENT' }));
 });
 
 describe('estimate', () => {

@@ -57,7 +57,7 @@ const configurations = [
 ] as const;
 const length = 2048;
 const vocabulary = 51200;
-const plain = { tensor: 1, pipeline: 1, sequence: false };
+const plain = { tensor: 1, pipeline: 1, interleave: 1, sequence: false };
 
 /** One layer of a GPT, without what stands around the layers. */
 function layer({ heads, hidden }: { heads: number; hidden: number }) {
@@ -78,7 +78,7 @@ describe('Korthikanti et al. 2022', () => {
   it.each(configurations)('table 2, activations of a layer: $name', (of) => {
     const scores = (5 * of.heads * length) / of.hidden;
     const t = 8;
-    const split = { tensor: t, pipeline: 1, sequence: false };
+    const split = { tensor: t, pipeline: 1, interleave: 1, sequence: false };
     const spread = { ...split, sequence: true };
     expect(perLayer(of, plain, 'none')).toBeCloseTo(34 + scores, 9);
     expect(perLayer(of, split, 'none')).toBeCloseTo(10 + 24 / t + scores / t, 9);
@@ -86,6 +86,16 @@ describe('Korthikanti et al. 2022', () => {
     expect(perLayer(of, split, 'selective')).toBeCloseTo(10 + 24 / t, 9);
     expect(perLayer(of, spread, 'selective')).toBeCloseTo(34 / t, 9);
     expect(perLayer(of, split, 'full')).toBeCloseTo(2, 9);
+  });
+
+  it('section 4.2.3: the interleaved schedule keeps 1 + (p − 1)/(p·m) times the activations of the layers', () => {
+    const [, of] = configurations;
+    const stages = { tensor: 8, pipeline: 8, interleave: 1, sequence: true };
+    const around = (8 * length * of.hidden) / 8;
+    const kept = (interleave: number): number =>
+      activationMemory(layer(of), { ...stages, interleave }, 'selective') - around;
+    expect(kept(3) / kept(1)).toBeCloseTo(1 + 7 / 24, 9);
+    expect(kept(2) / kept(1)).toBeCloseTo(1 + 7 / 16, 9);
   });
 
   it("table 2, from a GPT's own graph: 34 and 5·a·s/h for each layer more", () => {
@@ -117,7 +127,7 @@ describe('Korthikanti et al. 2022', () => {
   });
 
   it('figure 7: sequence parallelism and selective recomputation together need under 20 % of tensor parallelism alone', () => {
-    const split = { tensor: 8, pipeline: 1, sequence: false };
+    const split = { tensor: 8, pipeline: 1, interleave: 1, sequence: false };
     for (const of of configurations) {
       const all = perLayer(of, split, 'none');
       const both = perLayer(of, { ...split, sequence: true }, 'selective');
@@ -154,6 +164,48 @@ describe('Transformer Math 101', () => {
   it('states of mixed precision: AdamW 12 bytes, momentum 8, beside 2 and 2', () => {
     const { parameter, gradient, copy, moment } = stateBytes(true);
     expect([parameter, gradient, copy + 2 * moment, copy + moment]).toEqual([2, 2, 12, 8]);
+  });
+
+  it('GPT-NeoX-20B: its parameters, 6PD, and activations on the devices that it was trained on', () => {
+    const [hidden, layers, heads, batch] = [6144, 44, 64, 4];
+    const config = {
+      architectures: ['GPTNeoXForCausalLM'],
+      hidden_size: hidden,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      intermediate_size: 4 * hidden,
+      vocab_size: 50432,
+      max_position_embeddings: length,
+      rotary_pct: 0.25,
+      tie_word_embeddings: false,
+    };
+    const [t, p] = [2, 4];
+    const found = estimate(config, {
+      batch,
+      length,
+      dtype: 'float16',
+      optimizer: 'adam',
+      tokens: 473e9,
+      tensorParallel: t,
+      pipelineParallel: p,
+      devices: 96,
+      zero: 1,
+    });
+    const { total } = found.parameters;
+    // The model card says 20,556,201,984. That counts twice what both devices of a tensor-parallel pair hold: the norms, and
+    // the biases of the two products whose results are summed.
+    expect(total + (t - 1) * hidden * (6 * layers + 2)).toBe(20_556_201_984);
+    expect(found.training.flops).toBe(6 * total * 473e9);
+
+    const { weights, gradients, optimizer, activationsBy } = found.memory.training;
+    expect([weights, gradients].map((bytes) => bytes * t * p)).toEqual([2 * total, 2 * total]);
+    expect(optimizer * 96).toBe(12 * total);
+    const rows = length * batch * hidden;
+    const embedding = rows * p;
+    const scores = (5 * heads * length) / (hidden * t);
+    expect(activationsBy.none - embedding).toBeCloseTo(rows * layers * (10 + 24 / t + scores), 2);
+    expect(activationsBy.selective - embedding).toBe(rows * layers * (10 + 24 / t));
+    expect(activationsBy.full - embedding).toBe(rows * layers * 2);
   });
 
   it('ZeRO divides the states of 20 billion parameters on 8 devices stage by stage', () => {

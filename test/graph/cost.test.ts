@@ -41,6 +41,22 @@ describe('costOf', () => {
     expect(costOf(program).flops).toBe(7 * 5 * perPair);
   });
 
+  it.each([
+    { window: { left: 1, right: 1 }, pairs: 2 * 2 + 5 * 3 },
+    { window: { left: 1, right: 0 }, pairs: 2 * 2 + 5 * 2 },
+    { window: { left: 9, right: 0 }, pairs: 2 * 2 + 5 * 5 },
+    { causal: true, pairs: 2 * 2 + 5 * 5 },
+  ])(
+    'counts no more keys of a query than its window is wide: $pairs pairs',
+    ({ pairs, ...seen }) => {
+      const x = input('x', [7, 8], 'float32');
+      const segments = input('segments', [3], 'int32');
+      const { program } = trace({ attended: ops.attention(x, x, x, { heads, segments, ...seen }) });
+      const inputs = program.inputs.map(({ name }) => (name === 'segments' ? offsets : undefined));
+      expect(costOf(program, [], inputs).flops).toBe(pairs * (2 * (8 + 8) + 12 * heads));
+    },
+  );
+
   it('lists the nodes in order of execution, with absent operands and fused ones', () => {
     const x = input('x', [rows, 4], 'float32');
     const hidden = ops.relu(ops.linear(x, parameter(4, 4), parameter(4)));
