@@ -6,8 +6,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Idle threads of most engines spin for a moment in wait of more work; the other's turn begins after that. */
-const pause = 30;
+/**
+ * Milliseconds before a turn, for idle threads of most engines spin for a while in wait of more work: OpenBLAS's longest, for
+ * 2²⁸ cycles of the clock, during which whoever came next had one core and a half.
+ */
+const pauseOf = (quick) => (quick ? 30 : 100);
 
 /** Milliseconds from which on a contestant is measured once only, in the first round. */
 const patience = 5000;
@@ -22,7 +25,7 @@ export function measureOnce() {
 /** Milliseconds of a turn, and as many rounds as fit into some seconds. */
 function pace(quick, once) {
   const turn = quick ? 25 : 120;
-  const round = once.reduce((sum, ms) => sum + pause + Math.max(turn, ms), 0);
+  const round = once.reduce((sum, ms) => sum + pauseOf(quick) + Math.max(turn, ms), 0);
   const fit = Math.floor((quick ? 500 : 10_000) / round);
   return { turn, rounds: quick ? Math.max(1, Math.min(3, fit)) : Math.max(3, Math.min(11, fit)) };
 }
@@ -88,7 +91,7 @@ async function inTurn(contestants, quick) {
   const times = new Map(contestants.map((measure) => [measure, []]));
   for (let round = 0; round < rounds; round++) {
     for (const measure of round === 0 ? contestants : usual) {
-      await sleep(pause);
+      await sleep(pauseOf(quick));
       times.get(measure).push(median(await measure(reps.get(measure))));
     }
   }
