@@ -1,21 +1,19 @@
 #include "expert_checks.h"
 
-#include <inttypes.h>
-
-#include "error.h"
+#include "node_checks.h"
 
 namespace heddle {
 namespace {
 
-[[noreturn]] void fail(const NodeView& view, const char* what, const std::string& expected,
-                       const std::string& found) {
-  throw Error(ErrorCode::kShape, "node %" PRId64 " (%s): %s: expected %s, found %s", view.node,
-              view.kernel, what, expected.c_str(), found.c_str());
-}
-
 void checkColumns(const NodeView& view, const char* name, const Tensor& tensor, int64_t expected) {
   if (tensor.dims[1] == expected) return;
   fail(view, name, std::to_string(expected) + " columns", dimsText(tensor));
+}
+
+// [E·n, K], of sizes that are known when the plan is made.
+void checkMatrices(const NodeView& view, const char* name, const Tensor& tensor, int64_t experts) {
+  if (tensor.dims[0] > 0 && tensor.dims[1] > 0 && tensor.dims[0] % experts == 0) return;
+  fail(view, name, "rows divisible by E = " + std::to_string(experts), dimsText(tensor));
 }
 
 }  // namespace
@@ -32,9 +30,7 @@ void checkRouteExperts(const NodeView& view) {
 void checkLinearExperts(const NodeView& view) {
   const Tensor& weight = view.inputs[2];
   const int64_t experts = view.ints[0], chosen = view.ints[1];
-  if (weight.dims[0] % experts != 0) {
-    fail(view, "weight", "rows divisible by E = " + std::to_string(experts), dimsText(weight));
-  }
+  checkMatrices(view, "weight", weight, experts);
   checkColumns(view, "x", view.inputs[0],
                view.ints[2] != 0 ? weight.dims[1] : chosen * weight.dims[1]);
   checkColumns(view, "routing", view.inputs[1], 4 * chosen);
@@ -48,6 +44,42 @@ void checkJoinExperts(const NodeView& view) {
   }
   checkColumns(view, "y", view.inputs[0], chosen * view.outputs[0].dims[1]);
   checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+}
+
+void checkRouteExpertsGradient(const NodeView& view) {
+  const int64_t chosen = view.ints[0];
+  if (view.inputs[0].dims[1] < chosen) {
+    fail(view, "logits", "at least " + std::to_string(chosen) + " columns",
+         dimsText(view.inputs[0]));
+  }
+  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+}
+
+void checkJoinExpertsGradient(const NodeView& view) {
+  const int64_t chosen = view.ints[0];
+  if (view.inputs[2].dims[1] < 1) {
+    fail(view, "gradient", "a constant number of columns", dimsText(view.inputs[2]));
+  }
+  checkColumns(view, "y", view.inputs[0], chosen * view.inputs[2].dims[1]);
+  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+}
+
+void checkLinearExpertsGradient(const NodeView& view) {
+  const Tensor& weight = view.inputs[2];
+  const int64_t experts = view.ints[0], chosen = view.ints[1];
+  checkMatrices(view, "weight", weight, experts);
+  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+  checkColumns(view, "gradient", view.inputs[0], weight.dims[0] / experts * chosen);
+  checkColumns(view, "output", view.outputs[0], weight.dims[1] * chosen);
+}
+
+void checkLinearExpertsWeightGradient(const NodeView& view) {
+  const Tensor& out = view.outputs[0];
+  const int64_t experts = view.ints[0], chosen = view.ints[1];
+  checkMatrices(view, "output", out, experts);
+  checkColumns(view, "x", view.inputs[0], view.ints[2] != 0 ? out.dims[1] : chosen * out.dims[1]);
+  checkColumns(view, "routing", view.inputs[1], 4 * chosen);
+  checkColumns(view, "gradient", view.inputs[2], out.dims[0] / experts * chosen);
 }
 
 // Places are written as floats, exact up to here.

@@ -1,10 +1,16 @@
-/** Four 32-bit numbers of Philox-4x32 with ten rounds (Salmon et al. 2011): those of block `counter` of a stream. */
+/** Four 32-bit numbers of Philox-4x32 with ten rounds (Salmon et al. 2011): those of block `counter` of a stream and its branch. */
 export function philox(
   counter: number,
   stream: number,
   seed: number,
+  branch = 0,
 ): [number, number, number, number] {
-  let [c0, c1, c2, c3] = [counter >>> 0, Math.floor(counter / 2 ** 32) >>> 0, stream >>> 0, 0];
+  let [c0, c1, c2, c3] = [
+    counter >>> 0,
+    Math.floor(counter / 2 ** 32) >>> 0,
+    stream >>> 0,
+    branch >>> 0,
+  ];
   let [k0, k1] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
   for (let round = 0; round < 10; round++) {
     const [high0, low0] = multiply(0xd2511f53, c0);
