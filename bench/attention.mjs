@@ -56,11 +56,11 @@ function attention(length, causal, backward) {
   const operands = { q: rows, k: rows, v: rows, segments, keySegments: segments };
   const statistics = { kind: 'input', dims: [length, 2 * heads] };
   if (backward) Object.assign(operands, { output: rows, statistics, gradient: rows });
-  const absent = Array(6).fill(null); // positions, biases
+  const absent = Array(8).fill(null); // positions, biases, dropout
   const given = ['q', 'k', 'v', 'segments', 'keySegments', ...absent];
   const attributes = {
-    ints: [heads, heads, -1, causal ? 0 : -1, 0],
-    floats: [1 / Math.sqrt(size), 0],
+    ints: [heads, heads, -1, causal ? 0 : -1, 0, 0, 0],
+    floats: [1 / Math.sqrt(size), 0, 1],
   };
   const own = backward ? ['output', 'statistics', 'gradient'] : [];
   const result = (out) => ({ out, dims: [length, width] });

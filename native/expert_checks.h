@@ -8,6 +8,10 @@ namespace heddle {
 void checkRouteExperts(const NodeView& view);
 void checkLinearExperts(const NodeView& view);
 void checkJoinExperts(const NodeView& view);
+void checkRouteExpertsGradient(const NodeView& view);
+void checkJoinExpertsGradient(const NodeView& view);
+void checkLinearExpertsGradient(const NodeView& view);
+void checkLinearExpertsWeightGradient(const NodeView& view);
 
 void checkRouteExpertsRun(const NodeView& view);
 

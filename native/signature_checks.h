@@ -10,8 +10,6 @@ void checkLinearInt8(const NodeView& view);
 void checkLinearInt4(const NodeView& view);
 void checkEmbeddingPacked(const NodeView& view);
 void checkMatmul(const NodeView& view);
-void checkAttention(const NodeView& view);
-void checkAttentionWeights(const NodeView& view);
 void checkRelativeBias(const NodeView& view);
 void checkArgmax(const NodeView& view);
 void checkRmsNorm(const NodeView& view);
@@ -25,7 +23,6 @@ void checkColumnSums(const NodeView& view);
 void checkRelativeBiasGradient(const NodeView& view);
 void checkUnfoldGradient(const NodeView& view);
 void checkColumnsGradient(const NodeView& view);
-void checkAttentionGradient(const NodeView& view);
 
 void checkDescend(const NodeView& view);
 
@@ -34,8 +31,6 @@ void checkCrossEntropyOfParts(const NodeView& view);
 void checkRowRange(const NodeView& view);
 void checkJoinRows(const NodeView& view);
 
-void checkAttentionRun(const NodeView& view);
-void checkAttentionWeightsRun(const NodeView& view);
 void checkRopeRun(const NodeView& view);
 void checkAppendRun(const NodeView& view);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attention_checks.h"
 #include "error.h"
 #include "expert_checks.h"
 #include "paged_checks.h"
@@ -20,6 +21,9 @@ namespace {
   "q f32[Q,D], k f32[K,E], v f32[K,F], querySegments offsets<Q>[S+1], "                     \
   "keySegments offsets<K>[S+1], queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS \
   "[K], bias? f32[?], " RELATIVE
+
+// What dropout of weights is keyed by.
+#define DROPOUT ", dropoutSeed? index<2147483648>[1], dropoutStep? index<2147483648>[1]"
 
 constexpr IntRange kActivation = {"activation", 0, 7};
 constexpr IntRange kPageHeads = {"G", 1, 1 << 20};
@@ -42,11 +46,16 @@ const std::vector<IntRange> kAttentionInts = {{"H", 1, 1 << 20},
                                               {"right", -1, kAnyLimit},
                                               {"biasKind", 0, 3}};
 
-const std::vector<IntRange> kAttentionGradientInts = {{"H", 1, 1 << 20},
-                                                      {"G", 1, 1 << 20},
-                                                      {"left", -1, kAnyLimit},
-                                                      {"right", -1, kAnyLimit},
-                                                      {"biasKind", 0, 2}};
+const std::vector<IntRange> kDroppedAttentionInts = {{"H", 1, 1 << 20},
+                                                     {"G", 1, 1 << 20},
+                                                     {"left", -1, kAnyLimit},
+                                                     {"right", -1, kAnyLimit},
+                                                     {"biasKind", 0, 3},
+                                                     {"site", 0, kAnyLimit},
+                                                     {"threshold", 0, int64_t{1} << 32}};
+
+// Gradients of attention read its operands, and what it gave.
+#define ATTENTION_GRADIENT ATTENTION DROPOUT ", y f32[Q,O], statistics f32[Q,T], gradient f32[Q,O]"
 
 // clang-format off
 const Line kLines[] = {
@@ -56,8 +65,8 @@ const Line kLines[] = {
    {{"transposeA", 0, 1}, {"transposeB", 0, 1}, kActivation, {"roundInputs", 0, 1}}, {}, false,
    checkMatmul},
   {"attention",
-   ATTENTION " -> f32[Q,O], statistics? f32[Q,T]",
-   kAttentionInts, {"scale", "softCap"}, false, checkAttention, checkAttentionRun},
+   ATTENTION DROPOUT " -> f32[Q,O], statistics? f32[Q,T]",
+   kDroppedAttentionInts, {"scale", "softCap", "keepScale"}, false, checkAttention, checkAttentionRun},
   {"attentionWeights",
    "q f32[Q,D], k f32[K,E], querySegments offsets<Q>[S+1], keySegments offsets<K>[S+1], "
    "queryPositions? " POSITIONS "[Q], keyPositions? " POSITIONS "[K], bias? f32[?], "
@@ -113,7 +122,7 @@ const Line kLines[] = {
    {{"E", 1, 1 << 20}, kChosen, {"gather", 0, 1}, {"roundInputs", 0, 1}}, {}, false,
    checkLinearExperts},
   {"joinExperts", "y f32[R,Y], routing f32[R,Q] -> f32[R,C]",
-   {kChosen}, {}, false, checkJoinExperts},
+   {kChosen, {"weighed", 0, 1}}, {}, false, checkJoinExperts},
   {"activationGradient", "x f32[*], gradient f32[*] -> f32[*]", {kActivation}, {}, true},
   {"columnSums", "a f32[R,C], b? f32[R,C] -> f32[O]", {{"groups", 1, 1 << 20}}, {}, false, checkColumnSums},
   {"layerNormGradient", "x f32[R,C], gamma? f32[C], gradient f32[R,C] -> f32[R,C]", {}, {"epsilon"}},
@@ -131,8 +140,8 @@ const Line kLines[] = {
    {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
    {}, false, checkColumnsGradient},
   {"attentionGradient",
-   ATTENTION ", y f32[Q,O], statistics f32[Q,T], gradient f32[Q,O] -> f32[Q,D], byKeys? f32[K,E], byValues? f32[K,F]",
-   kAttentionGradientInts, {"scale", "softCap"}, false, checkAttentionGradient, checkAttentionRun},
+   ATTENTION_GRADIENT " -> f32[Q,D], byKeys? f32[K,E], byValues? f32[K,F]",
+   kDroppedAttentionInts, {"scale", "softCap", "keepScale"}, false, checkAttentionGradient, checkAttentionRun},
   {"crossEntropy", "logits f32[R,C], labels index<C>[R] -> f32[R,1]", {}, {"smoothing"}},
   {"crossEntropyGradient", "logits f32[R,C], labels index<C>[R], gradient f32[R,1] -> f32[R,C]", {}, {"smoothing"}},
   {"dropout", "x f32[*], seed index<2147483648>[1], step index<2147483648>[1] -> f32[*]",
@@ -154,6 +163,18 @@ const Line kLines[] = {
    {{"first", 0, kAnyLimit}}, {"smoothing"}, true, checkCrossEntropyPart},
   {"rowRange", "x f32[R,C] -> f32[O,C]", {{"first", 0, kAnyLimit}}, {}, false, checkRowRange},
   {"joinRows", "a f32[?], b f32[?] -> f32[?]", {}, {}, false, checkJoinRows},
+  {"attentionBiasGradient",
+   ATTENTION_GRADIENT " -> f32[?], byRelativeQueries? f32[B,D]",
+   kDroppedAttentionInts, {"scale", "softCap", "keepScale"}, false, checkAttentionBiasGradient, checkAttentionRun},
+  {"routeExpertsGradient", "logits f32[R,E], routing f32[R,Q], gradient f32[R,Q] -> f32[R,E]",
+   {kChosen, {"normalised", 0, 1}}, {}, false, checkRouteExpertsGradient},
+  {"joinExpertsGradient",
+   "y f32[R,Y], routing f32[R,Q], gradient f32[R,C] -> f32[R,Y], byRouting? f32[R,Q]",
+   {kChosen}, {}, false, checkJoinExpertsGradient},
+  {"linearExpertsGradient", "gradient f32[R,C], routing f32[R,Q], weight f32[N,K] -> f32[R,Y]",
+   {{"E", 1, 1 << 20}, kChosen}, {}, false, checkLinearExpertsGradient},
+  {"linearExpertsWeightGradient", "x f32[R,X], routing f32[R,Q], gradient f32[R,C] -> f32[N,K]",
+   {{"E", 1, 1 << 20}, kChosen, {"gather", 0, 1}}, {}, false, checkLinearExpertsWeightGradient},
 };
 // clang-format on
 

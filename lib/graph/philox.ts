@@ -1,14 +1,15 @@
-/** Four 32-bit numbers of Philox-4x32 with ten rounds (Salmon et al. 2011): those of block `counter` of a stream. */
+/** Four 32-bit numbers of Philox-4x32 with ten rounds (Salmon et al. 2011): those of block `counter` of a stream and its branch. */
 export function philox(
   counter: number,
   stream: number,
   seed: number,
+  branch = 0,
 ): [number, number, number, number] {
   // As signed numbers, which engines keep in registers; what is drawn is without sign.
   let c0 = counter | 0;
   let c1 = Math.floor(counter / 2 ** 32) | 0;
   let c2 = stream | 0;
-  let c3 = 0;
+  let c3 = branch | 0;
   let k0 = seed | 0;
   let k1 = Math.floor(seed / 2 ** 32) | 0;
   for (let round = 0; round < 10; round++) {

@@ -2,6 +2,7 @@ import { mismatch } from '../errors.js';
 import { bytesOf, type CostOperand, registerOp } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { record, type Tensor } from '../graph/tensor.js';
+import { dropoutOperands, keptWeights } from './attention_dropout.js';
 import { attentionGradient } from './attention_gradient.js';
 import {
   type AttentionAttributes,
@@ -10,6 +11,7 @@ import {
   countPairs,
   eachRowOfWeights,
   lowerAttributes,
+  lowerDropped,
   relativeOperands,
   scoreOperands,
   scores,
@@ -22,7 +24,7 @@ const termsOf = ([keys, queries]: readonly (CostOperand | undefined)[]): number 
 
 const attentionRule = registerOp<AttentionAttributes>({
   name: 'attention',
-  operands: [...scoreOperands, 'v', ...relativeOperands],
+  operands: [...scoreOperands, 'v', ...relativeOperands, ...dropoutOperands],
   infer(operands, attributes) {
     const { rows, keyRows } = checkScores(operands, attributes);
     const [valueRows, width] = dims(float32(operands[7], 'v'), 'v', ['rows', 'key heads·size']);
@@ -52,12 +54,14 @@ const attentionRule = registerOp<AttentionAttributes>({
     const v = operands[7];
     const { heads, keyHeads } = attributes;
     const size = v.shape[1] / keyHeads;
+    const kept = keptWeights(operands, attributes);
     eachRowOfWeights(operands, attributes, (head, _, row, firstKey, weights, greatest, sum) => {
       if (sum !== 0) statistics?.data.set([greatest, 1 / sum], 2 * (row * heads + head));
       const column = Math.floor(head / (heads / keyHeads)) * size;
+      const used = weights.map((weight, key) => (weight === 0 ? 0 : weight * kept(row, head, key)));
       for (let i = 0; i < size; i++) {
         let sum = 0;
-        weights.forEach((weight, key) => {
+        used.forEach((weight, key) => {
           if (weight !== 0) sum += weight * v.data[(firstKey + key) * keyHeads * size + column + i];
         });
         data[row * heads * size + head * size + i] = sum;
@@ -66,11 +70,12 @@ const attentionRule = registerOp<AttentionAttributes>({
   },
   lower: (attributes) => ({
     kernel: 'attention',
-    operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10],
-    ...lowerAttributes(attributes),
+    operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12],
+    ...lowerDropped(attributes),
   }),
   cost(operands, { heads, left, right }, output) {
-    const [q, k, , , , , bias, v, ...relative] = operands;
+    const [q, k, , , , , bias, v, keys, queries] = operands;
+    const relative = [keys, queries];
     const count = countPairs(operands, { left, right });
     const widths = q.shape[1] * (1 + termsOf(relative)) + output.shape[1];
     const read = [q, k, v, bias, ...relative, output];
@@ -89,8 +94,8 @@ const attentionRule = registerOp<AttentionAttributes>({
  * @returns float32 [rows, heads·valueSize].
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
-  const { operands, relative, attributes } = scores(q, k, options);
-  return record(attentionRule, [...operands, v, ...relative], attributes);
+  const { operands, relative, dropout, attributes } = scores(q, k, options);
+  return record(attentionRule, [...operands, v, ...relative, ...dropout], attributes);
 }
 
 const weightsRule = registerOp<AttentionAttributes & { pairs: Dim }>({
@@ -137,6 +142,6 @@ export function attentionWeights(
   pairs: Dim,
   options: AttentionOptions,
 ): Tensor {
-  const { operands, relative, attributes } = scores(q, k, options);
+  const { operands, relative, attributes } = scores(q, k, { ...options, dropout: undefined });
   return record(weightsRule, [...operands, pairOffsets, ...relative], { ...attributes, pairs });
 }

@@ -3,6 +3,8 @@ import { checkFloat, checkOptions, checkSizes } from '../graph/options.js';
 import type { CostOperand, Operand, ReferenceTensor } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { expectTensor, type Tensor } from '../graph/tensor.js';
+import { type AttentionDropout, checkDropout } from './attention_dropout.js';
+import { threshold } from './dropout.js';
 import {
   checkIndices,
   checkOffsets,
@@ -46,6 +48,10 @@ export type AttentionAttributes = {
   bias: BiasKind;
   scale: number;
   softCap: number;
+  /** Of weights; 0: none. */
+  dropRate: number;
+  /** Of the dropout's random bits. */
+  site: number;
 };
 
 export interface AttentionOptions {
@@ -68,6 +74,8 @@ export interface AttentionOptions {
   scale?: number;
   /** Scores become softCap·tanh(score / softCap) (Gemma 2, section 2); 0 or left out: none. */
   softCap?: number;
+  /** Bits are keyed by row, head and number of the key in its sequence. Not in `attentionWeights`. */
+  dropout?: AttentionDropout | undefined;
 }
 
 const optionNames: readonly (keyof AttentionOptions)[] = [
@@ -82,6 +90,7 @@ const optionNames: readonly (keyof AttentionOptions)[] = [
   'bias',
   'scale',
   'softCap',
+  'dropout',
 ];
 
 /** Operands of both ops, before and after the one that they do not share. */
@@ -234,7 +243,8 @@ export function eachRowOfWeights(
           score += relative?.(head * size, size, row, firstKey + key, ahead) ?? 0;
           score *= scale;
           if (softCap > 0) score = softCap * Math.tanh(score / softCap);
-          weights[key] = score + biasAt(bias, attributes.bias, head, queryPosition, keyPosition);
+          const at = biasIndex(bias, attributes.bias, head, queryPosition, keyPosition);
+          weights[key] = score + (at === undefined ? 0 : bias.data[at]);
           largest = Math.max(largest, weights[key]);
         }
         let sum = 0;
@@ -249,22 +259,29 @@ export function eachRowOfWeights(
   }
 }
 
-/** q[row]·relativeKeys[b] + k[keyRow]·relativeQueries[b], over `size` columns from `column` on. */
-function relativeScore(operands: readonly ReferenceTensor[]) {
-  const [q, k] = operands;
+/** The bucket of a key so far ahead of a query. */
+export function bucketOf(operands: readonly ReferenceTensor[]): (ahead: number) => number {
   const [relativeKeys, relativeQueries, table] = operands.slice(8) as (
     | ReferenceTensor
     | undefined
   )[];
-  const width = q.shape[1];
   const count = (relativeKeys ?? relativeQueries)?.shape[0] ?? 0;
   const buckets = checkIndices(table as ReferenceTensor, count, 'buckets');
   if (buckets.length % 2 === 0) {
     throw mismatch('ERR_SHAPE', 'buckets', 'an odd number', `${buckets.length}`);
   }
   const last = buckets.length - 1;
+  return (ahead) => buckets[Math.min(Math.max(ahead + last / 2, 0), last)];
+}
+
+/** q[row]·relativeKeys[b] + k[keyRow]·relativeQueries[b], over `size` columns from `column` on. */
+function relativeScore(operands: readonly ReferenceTensor[]) {
+  const [q, k] = operands;
+  const [relativeKeys, relativeQueries] = operands.slice(8) as (ReferenceTensor | undefined)[];
+  const width = q.shape[1];
+  const bucketAt = bucketOf(operands);
   return (column: number, size: number, row: number, keyRow: number, ahead: number): number => {
-    const bucket = buckets[Math.min(Math.max(ahead + last / 2, 0), last)];
+    const bucket = bucketAt(ahead);
     let sum = 0;
     for (let i = column; i < column + size; i++) {
       if (relativeKeys) sum += q.data[row * width + i] * relativeKeys.data[bucket * width + i];
@@ -275,20 +292,21 @@ function relativeScore(operands: readonly ReferenceTensor[]) {
   };
 }
 
-function biasAt(
-  bias: ReferenceTensor,
+/** Which number of a relative or dense bias a pair reads; undefined where there is no such bias. */
+export function biasIndex(
+  bias: { readonly shape: readonly number[] } | undefined,
   kind: BiasKind,
   head: number,
   query: number,
   key: number,
-): number {
-  if (kind === 'none' || kind === 'disentangled') return 0;
+): number | undefined {
+  if (!bias || kind === 'none' || kind === 'disentangled') return undefined;
+  const { shape } = bias;
   if (kind === 'relative') {
-    const width = bias.shape[1];
-    const column = Math.min(Math.max(key - query + (width - 1) / 2, 0), width - 1);
-    return bias.data[head * width + column];
+    const width = shape[1];
+    return head * width + Math.min(Math.max(key - query + (width - 1) / 2, 0), width - 1);
   }
-  const [heads = 1, queries = 0, keys = 0] = bias.shape;
+  const [heads = 1, queries = 0, keys = 0] = shape;
   const row = queries === 1 ? 0 : query;
   if (row < 0 || row >= queries || key < 0 || key >= keys) {
     throw mismatch(
@@ -298,7 +316,7 @@ function biasAt(
       `(${query}, ${key})`,
     );
   }
-  return bias.data[((heads === 1 ? 0 : head) * queries + row) * keys + key];
+  return ((heads === 1 ? 0 : head) * queries + row) * keys + key;
 }
 
 export const lowerAttributes = ({
@@ -314,6 +332,16 @@ export const lowerAttributes = ({
   floats: [scale, softCap],
 });
 
+/** Those of the ops that know dropout. */
+export function lowerDropped(attributes: AttentionAttributes) {
+  const { ints, floats } = lowerAttributes(attributes);
+  const { dropRate, site } = attributes;
+  return {
+    ints: [...ints, site, threshold(dropRate)],
+    floats: [...floats, 1 / (1 - dropRate)],
+  };
+}
+
 /** What both ops are recorded with, but for the operand between the first seven and the last three. */
 export function scores(
   q: Tensor,
@@ -322,6 +350,7 @@ export function scores(
 ): {
   operands: (Tensor | undefined)[];
   relative: (Tensor | undefined)[];
+  dropout: (Tensor | undefined)[];
   attributes: AttentionAttributes;
 } {
   checkOptions('attention', options, optionNames);
@@ -334,12 +363,14 @@ export function scores(
     keySegments = segments,
     bias,
     causal = false,
+    dropout,
   } = options;
   const { positions, keyPositions = k.shape[0] === q.shape[0] ? positions : undefined } = options;
   const { window = {} } = options;
   checkSizes('attention', { heads, keyHeads });
   checkOptions('attention: window', window, ['left', 'right']);
   if (bias) checkBias(bias);
+  if (dropout) checkDropout(dropout);
   const width = q.shape[1];
   const scale = options.scale ?? (typeof width === 'number' ? 1 / Math.sqrt(width / heads) : 1);
   const attributes: AttentionAttributes = {
@@ -350,13 +381,18 @@ export function scores(
     bias: bias?.kind ?? 'none',
     scale,
     softCap: options.softCap ?? 0,
+    dropRate: dropout?.rate ?? 0,
+    site: dropout?.site ?? 0,
   };
   const usesPositions = attributes.left >= 0 || attributes.right >= 0 || bias !== undefined;
   const places = usesPositions ? [positions, keyPositions] : [undefined, undefined];
   const isRelative = bias?.kind === 'disentangled';
   return {
     operands: [q, k, segments, keySegments, ...places, isRelative ? undefined : bias?.values],
-    relative: isRelative ? [bias.relativeKeys, bias.relativeQueries, bias.buckets] : [],
+    relative: isRelative
+      ? [bias.relativeKeys, bias.relativeQueries, bias.buckets]
+      : relativeOperands.map(() => undefined),
+    dropout: [dropout?.seed, dropout?.step],
     attributes,
   };
 }

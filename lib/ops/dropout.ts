@@ -8,14 +8,19 @@ import { expectInt32, float32 } from './operands.js';
 type DropoutAttributes = { rate: number; site: number };
 
 /** An element stays where its 32 random bits, as a number, are at least this. */
-const threshold = (rate: number): number => Math.round(rate * 2 ** 32);
+export const threshold = (rate: number): number => Math.round(rate * 2 ** 32);
+
+/** @throws ERR_ARGUMENT where this is no probability below 1. */
+export function checkRate(rate: number): void {
+  checkFloat('rate', rate, 0);
+  if (rate >= 1) throw mismatch('ERR_ARGUMENT', 'rate', 'less than 1', `${rate}`);
+}
 
 const rule: OpRule<DropoutAttributes> = registerOp<DropoutAttributes>({
   name: 'dropout',
   operands: ['x', 'seed', 'step'],
   infer([x, seed, step], { rate }) {
-    checkFloat('rate', rate, 0);
-    if (rate >= 1) throw mismatch('ERR_ARGUMENT', 'rate', 'less than 1', `${rate}`);
+    checkRate(rate);
     expectInt32(seed, 'seed', [1]);
     expectInt32(step, 'step', [1]);
     return { shape: float32(x, 'x').shape, dtype: 'float32' };

@@ -74,7 +74,7 @@ const linearRule = registerOp<LinearAttributes>({
 });
 
 /** A weight that is stored in half precision or as int8, as float32: all rows of a table. */
-function widened(weight: Tensor): Tensor {
+export function widened(weight: Tensor): Tensor {
   if (weight.dtype === 'float32') return weight;
   const rows = fixed(weight.shape[0] ?? 0, 'weight');
   return embedding(weight, tensor(Int32Array.from({ length: rows }, (_, row) => row)));

@@ -3,26 +3,17 @@ import { roundToBfloat16 } from '../graph/half_precision.js';
 import { roundRowsToInt8Blocks } from '../graph/int4.js';
 import { roundRowsToInt8 } from '../graph/int8.js';
 import { checkChoice, checkOptions, checkSizes } from '../graph/options.js';
-import { bytesOf, type ReferenceTensor, registerOp } from '../graph/rules.js';
+import { bytesOf, type OpRule, type ReferenceTensor, registerOp } from '../graph/rules.js';
 import { expectTensor, record, type Tensor } from '../graph/tensor.js';
-import { type Compute, computes } from './gemm.js';
+import { type Compute, computes, widened } from './gemm.js';
+import {
+  joinExpertsGradient,
+  linearExpertsGradient,
+  linearExpertsWeightGradient,
+  routeExpertsGradient,
+} from './mixture_gradient.js';
 import { dims, expectFloat32, fixed, float32, matrix } from './operands.js';
-
-/** Of each assignment of a row to an expert, in the order of experts: see native/kernels/mixture.h. */
-interface Routing {
-  readonly assignments: Float64Array;
-  readonly experts: Float64Array;
-  readonly weights: Float64Array;
-  /** By assignment. */
-  readonly places: Float64Array;
-}
-
-function routingOf({ data }: { readonly data: Float64Array | Int32Array }): Routing {
-  const count = data.length / 4;
-  const list = (i: number): Float64Array =>
-    (data as Float64Array).subarray(i * count, (i + 1) * count);
-  return { assignments: list(0), experts: list(1), weights: list(2), places: list(3) };
-}
+import { routingOf } from './routing.js';
 
 const routeRule = registerOp<{ chosen: number; normalised: boolean }>({
   name: 'routeExperts',
@@ -70,6 +61,7 @@ const routeRule = registerOp<{ chosen: number; normalised: boolean }>({
     flops: logits.shape[0] * logits.shape[1] * (12 + chosen),
     bytes: bytesOf(logits) + bytesOf(output),
   }),
+  gradient: routeExpertsGradient,
 });
 
 /** How x is rounded for a product, each of its rows by itself. */
@@ -131,9 +123,25 @@ const productRule = registerOp<ProductAttributes>({
       bytes: bytesOf(x) + bytesOf(routing) + read * bytesOf(weight) + bytesOf(output),
     };
   },
+  // Which expert a row goes to has no slope.
+  constants: [1],
+  gradient({ operands: [x, routing, weight], attributes, gradient, wants }) {
+    if (!x || !routing || !weight) return [];
+    const { experts, chosen, gather } = attributes;
+    const byPlaces = () =>
+      linearExpertsGradient(gradient, routing, widened(weight), { experts, chosen });
+    const byX = () =>
+      gather ? record(joinRule, [byPlaces(), routing], { chosen, weighed: false }) : byPlaces();
+    const byWeight = () =>
+      linearExpertsWeightGradient(x, routing, gradient, { experts, chosen, gather }, weight.shape);
+    return [wants(0) ? byX() : undefined, undefined, wants(2) ? byWeight() : undefined];
+  },
 });
 
-const joinRule = registerOp<{ chosen: number }>({
+const joinRule: OpRule<{ chosen: number; weighed: boolean }> = registerOp<{
+  chosen: number;
+  weighed: boolean;
+}>({
   name: 'joinExperts',
   operands: ['y', 'routing'],
   infer([y, routing], { chosen }) {
@@ -141,21 +149,26 @@ const joinRule = registerOp<{ chosen: number }>({
     expectFloat32(routing, 'routing', [rows, 4 * chosen]);
     return { shape: [rows, fixed(width, 'y') / chosen], dtype: 'float32' };
   },
-  reference([y, routing], { chosen }, { shape, data }) {
+  reference([y, routing], { chosen, weighed }, { shape, data }) {
     const columns = shape[1];
     const { places, weights } = routingOf(routing as ReferenceTensor);
     places.forEach((place, assignment) => {
       const row = Math.floor(assignment / chosen);
       for (let i = 0; i < columns; i++) {
-        data[row * columns + i] += weights[place] * y.data[place * columns + i];
+        data[row * columns + i] += (weighed ? weights[place] : 1) * y.data[place * columns + i];
       }
     });
   },
-  lower: ({ chosen }) => ({ kernel: 'joinExperts', ints: [chosen], floats: [] }),
+  lower: ({ chosen, weighed }) => ({
+    kernel: 'joinExperts',
+    ints: [chosen, Number(weighed)],
+    floats: [],
+  }),
   cost: ([y, routing], _, output) => ({
     flops: 2 * y.shape[0] * y.shape[1],
     bytes: bytesOf(y) + bytesOf(routing) + bytesOf(output),
   }),
+  gradient: joinExpertsGradient,
 });
 
 /**
@@ -198,5 +211,5 @@ export function linearExperts(
 export function joinExperts(y: Tensor, routing: Tensor, options: { chosen: number }): Tensor {
   checkOptions('joinExperts', options, ['chosen']);
   checkSizes('joinExperts', options);
-  return record(joinRule, [y, routing], { chosen: options.chosen });
+  return record(joinRule, [y, routing], { chosen: options.chosen, weighed: true });
 }

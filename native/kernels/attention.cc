@@ -61,6 +61,17 @@ static void weighRows(const VisibleColumns& columns, int64_t count, float* score
   }
 }
 
+static void dropWeights(const AttentionProblem& p, const KeyBlock& block, const TileRow* rows,
+                        int64_t count, const VisibleColumns& columns, float* weights) {
+  alignas(kAlignment) float factors[kKeyBlock];
+  for (int64_t r = 0; r < count; r++, weights += kKeyBlock) {
+    keptWeights(p, block, rows[r], factors);
+    for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
+      store(weights + j, mul(load(weights + j), load(factors + j)));
+    }
+  }
+}
+
 // outputs += weights · values for the rows of one register tile.
 static void addValues(const KeyBlock& block, const TileRow* rows, int64_t count,
                       const VisibleColumns& columns, const float* weights, const float* values,
@@ -159,6 +170,7 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
       scoreRows(p, block, w.rows + r, count, columns, w.queries + r * paddedToLanes(p.headSize),
                 w.keys, w.relative, w.scores);
       weighRows(columns, count, w.scores, w.maxima + r, w.sums + r * kLanes, rescale);
+      if (p.drops) dropWeights(p, block, w.rows + r, count, columns, w.scores);
       addValues(block, w.rows + r, count, columns, w.scores, w.values, rescale,
                 w.outputs + r * width, width);
     }

@@ -19,10 +19,12 @@ struct TileRow {
   Window window;
   int32_t position;
   int32_t head;
+  uint32_t row;  // of the whole batch
 };
 
 struct KeyBlock {
   int64_t firstRow;  // in k and v
+  int64_t first;     // in its segment
   int64_t count;
   int32_t positions[kKeyBlock];
   int32_t lowest[kKeyBlock / kSpan], highest[kKeyBlock / kSpan];  // of each span
@@ -37,6 +39,7 @@ static void readKeyBlock(const AttentionProblem& p, int64_t segment, int64_t fir
                          KeyBlock* block) {
   const int64_t begin = p.keySegments[segment];
   block->firstRow = begin + first;
+  block->first = first;
   block->count = smaller(p.keySegments[segment + 1] - block->firstRow, kKeyBlock);
   block->consecutive = true;
   for (int64_t j = 0; j < block->count; j++) {

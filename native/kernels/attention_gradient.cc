@@ -1,55 +1,11 @@
 #include "kernels/attention_gradient.h"
 
-#include "kernels/attention_workspace.h"
+#include "kernels/attention_relative_gradient.h"
 
 namespace heddle::HEDDLE_ISA {
 
-// The operands after those of `attention`, and the outputs; the last two may be absent.
-enum { kOutput = 11, kStatistics, kOutputGradient };
+// The outputs; the last two may be absent.
 enum { kByQueries = 0, kByKeys, kByValues };
-
-// Rows whose weights and slopes stay in the first-level cache from one product to the next.
-constexpr int64_t kPairRows = 8 * kTileRows;
-
-// What a thread keeps. Floats; T rows in a tile, D and E are d and e padded to lanes.
-struct GradientWorkspace {
-  AttentionWorkspace tile;  // its queries, scaled, and the packed keys
-  float* gradients;         // [T][E], each over the row's Σ
-  float* maxima;            // [T], m
-  float* means;             // [T], D/Σ
-  float* querySums;         // [T][D], ∂q
-  float* keyRows;           // [kKeyBlock][D]
-  float* valuesAcross;      // [e][kKeyBlock]
-  float* keySums;           // [kKeyBlock][D], ∂k
-  float* valueSums;         // [kKeyBlock][E], ∂v
-  float* weights;           // [kPairRows][kKeyBlock], Σ·P
-  float* slopes;            // [kPairRows][kKeyBlock], ∂loss / ∂(scaled q·k) (· softCap)
-  float* capped;            // [kTileRows][kKeyBlock], scores before a bias
-};
-
-static size_t layOutGradient(const AttentionProblem& p, void* base, GradientWorkspace* w) {
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(base);
-  uintptr_t at = begin + layOut(p, base, &w->tile);
-  const auto floats = [&](int64_t count) {
-    float* place = reinterpret_cast<float*>(at);
-    at += static_cast<uintptr_t>(divideUp(count * 4, 64) * 64);
-    return place;
-  };
-  const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
-  const int64_t rows = queriesPerTile(p) * p.group;
-  w->gradients = floats(rows * e);
-  w->maxima = floats(rows);
-  w->means = floats(rows);
-  w->querySums = floats(rows * d);
-  w->keyRows = floats(kKeyBlock * d);
-  w->valuesAcross = floats(p.valueSize * kKeyBlock);
-  w->keySums = floats(kKeyBlock * d);
-  w->valueSums = floats(kKeyBlock * e);
-  w->weights = floats(kPairRows * kKeyBlock);
-  w->slopes = floats(kPairRows * kKeyBlock);
-  w->capped = floats(kTileRows * kKeyBlock);
-  return at - begin;
-}
 
 static size_t attentionGradientScratch(const Call& call) {
   AttentionProblem p = readAttention(call, true);
@@ -58,145 +14,60 @@ static size_t attentionGradientScratch(const Call& call) {
   return layOutGradient(p, nullptr, &unused);
 }
 
-static void clear(float* target, int64_t count) {
-  __builtin_memset(target, 0, sizeof(float) * static_cast<size_t>(count));
-}
-
-// Calls group(first, count) for even shares of at most `most` rows.
-template <typename Group>
-static inline void forEachShare(int64_t rows, int64_t most, const Group& group) {
-  const int64_t groups = divideUp(rows, most);
-  for (int64_t g = 0; g < groups; g++) {
-    const int64_t first = rows * g / groups;
-    group(first, rows * (g + 1) / groups - first);
-  }
-}
-
-// One head's part of some rows of a tensor.
-struct HeadRows {
-  float* first;
-  int64_t stride, size;
-};
-
-static HeadRows headRows(const Tensor& tensor, int64_t row, int64_t head, int64_t size) {
-  const int64_t stride = tensor.dims[1];
-  return {static_cast<float*>(tensor.data) + row * stride + head * size, stride, size};
-}
-
-// Side by side, each padded to whole vectors with zeros.
-static void packRows(const HeadRows& rows, int64_t count, float* packed) {
-  for (int64_t r = 0; r < count; r++) {
-    forEachVector(rows.size, [&](int64_t i, int n) {
-      store(packed, loadUpTo(rows.first + r * rows.stride + i, n));
-      packed += kLanes;
-    });
-  }
-}
-
-static void unpackRows(const float* packed, int64_t count, float factor, const HeadRows& rows) {
-  for (int64_t r = 0; r < count; r++) {
-    forEachVector(rows.size, [&](int64_t i, int n) {
-      storeUpTo(rows.first + r * rows.stride + i, mul(load(packed), broadcast(factor)), n);
-      packed += kLanes;
-    });
-  }
-}
-
-// The queries from `first` on of a segment and key head, and what belongs to them.
-static void readTile(const Call& call, const AttentionProblem& p, const QueryTile& tile,
-                     GradientWorkspace& w) {
-  readQueries(p, tile, tile.keyHead, w.tile);
-  const float* statistics = static_cast<const float*>(call.inputs[kStatistics].data);
-  const int64_t firstRow = p.querySegments[tile.segment] + tile.firstInSegment;
-  const int64_t firstHead = tile.keyHead * p.group, e = paddedToLanes(p.valueSize);
-  for (int64_t r = 0; r < tile.rows; r++) {
-    const int64_t row = firstRow + r / p.group, head = firstHead + r % p.group;
-    const HeadRows gradient = headRows(call.inputs[kOutputGradient], row, head, p.valueSize);
-    const HeadRows output = headRows(call.inputs[kOutput], row, head, p.valueSize);
-    const float* numbers = statistics + 2 * (row * p.heads + head);
-    w.maxima[r] = numbers[0];
-    // What is divided here need not be at each pair.
-    const F32 inverse = broadcast(numbers[1]);
-    float* packed = w.gradients + r * e;
-    w.means[r] = sumOver(p.valueSize, [&](int64_t i, int n) {
-      const F32 x = mul(loadUpTo(gradient.first + i, n), inverse);
-      store(packed + i, x);
-      return mul(x, loadUpTo(output.first + i, n));
-    });
-  }
-}
-
-static void packBlock(const Call& call, const AttentionProblem& p, const KeyBlock& block,
-                      int64_t keyHead, GradientWorkspace& w) {
-  packKeys(p, block, keyHead, w.tile.keys);
-  packRows(headRows(call.inputs[1], block.firstRow, keyHead, p.headSize), block.count, w.keyRows);
-  const HeadRows values = headRows(call.inputs[2], block.firstRow, keyHead, p.valueSize);
-  transposeTo(values.first, values.stride, w.valuesAcross, kKeyBlock, static_cast<int>(block.count),
-              static_cast<int>(p.valueSize));
-}
-
-// Weights and slopes of up to kTileRows rows, from row `first` of the tile on, into row `at` of
-// theirs, for the visible columns.
-static void weighPairs(const AttentionProblem& p, const KeyBlock& block, int64_t first, int64_t at,
-                       int64_t count, const VisibleColumns& columns, GradientWorkspace& w) {
-  const TileRow* rows = w.tile.rows + first;
-  const float* queries = w.tile.queries + first * paddedToLanes(p.headSize);
-  float* weights = w.weights + at * kKeyBlock;
-  float* slopes = w.slopes + at * kKeyBlock;
-  scoreRows(p, block, rows, count, columns, queries, w.tile.keys, w.tile.relative, weights);
-  if (p.softCap > 0) {
-    AttentionProblem bare = p;
-    bare.biasKind = BiasKind::kNone;
-    scoreRows(bare, block, rows, count, columns, queries, w.tile.keys, w.tile.relative, w.capped);
-  }
-  const int64_t e = paddedToLanes(p.valueSize);
-  const Product product{w.gradients + first * e,
-                        e,
-                        w.valuesAcross,
-                        kKeyBlock,
-                        slopes,
-                        kKeyBlock,
-                        p.valueSize,
-                        nullptr};
-  multiplyColumns(product, static_cast<int>(count), columns.begin, columns.end);
-  for (int64_t r = 0; r < count; r++) {
-    const F32 greatest = broadcast(w.maxima[first + r]), mean = broadcast(w.means[first + r]);
-    for (int64_t j = r * kKeyBlock + columns.begin; j < r * kKeyBlock + columns.end; j += kLanes) {
-      const F32 weight = expNonPositive(sub(load(weights + j), greatest));
-      F32 slope = mul(weight, sub(load(slopes + j), mean));
-      if (p.softCap > 0) {
-        const F32 t = mul(load(w.capped + j), broadcast(1.0f / p.softCap));
-        slope = mul(slope, mul(fnma(t, t, broadcast(1.0f)), broadcast(p.softCap)));
-      }
-      store(weights + j, weight);
-      // A key that is not seen, or not there, may hold anything.
-      store(slopes + j, select(equal(weight, zero()), zero(), slope));
-    }
-  }
-}
-
-// target += left · right, [rows][depth] by [depth][columns], columns whole vectors. kAcross: left
-// is [depth][rows].
-template <bool kAcross>
-static inline void addProduct(const float* left, int64_t rows, int64_t depth, const float* right,
-                              float* target, int64_t columns) {
-  alignas(kAlignment) float ones[kTileRows];
-  for (float& one : ones) one = 1.0f;
-  const Product product{left, kKeyBlock, right, columns, target, columns, depth, ones};
-  multiplyColumns<kAcross>(product, static_cast<int>(rows), 0, columns);
-}
-
 // Which sums a thread is about to add to.
 struct Sums {
   bool byQueries, byKeys, byValues;
 };
 
+// What disentangled biases add to the sums of a tile and a block; nothing before `begin`.
+struct RelativePair {
+  int64_t buckets = 0;
+  bool byQueries = false, byKeys = false;
+
+  void begin(const AttentionProblem& p, const KeyBlock& block, int64_t head, int64_t rows,
+             Sums sums, GradientWorkspace& w) {
+    const RelativeTerms& terms = w.tile.relative;
+    buckets = readRelativeGradient(p, block, rows, head, w);
+    byQueries = buckets > 0 && sums.byQueries && p.relativeKeys;
+    byKeys = buckets > 0 && sums.byKeys && p.relativeQueries;
+    if (byQueries) packTable(p, p.relativeKeys, terms.first, buckets, head, 1.0f, w.keyTable);
+    if (!byKeys) return;
+    packTable(p, p.relativeQueries, terms.first, buckets, head, p.scale, w.queryTable);
+    clear(w.keyBuckets, block.count * terms.stride);
+  }
+
+  void add(const AttentionProblem& p, const KeyBlock& block, int64_t first, int64_t at,
+           int64_t count, const VisibleColumns& columns, GradientWorkspace& w) const {
+    const RelativeTerms& terms = w.tile.relative;
+    const TileRow* rows = w.tile.rows + first;
+    const float* slopes = w.slopes + at * kKeyBlock;
+    if (byKeys) {
+      addToBuckets(p, block, rows, count, columns, slopes, terms.first, terms.stride, false,
+                   w.keyBuckets);
+    }
+    if (!byQueries) return;
+    clear(w.rowBuckets, count * terms.stride);
+    addToBuckets(p, block, rows, count, columns, slopes, terms.first, terms.stride, true,
+                 w.rowBuckets);
+    const int64_t d = paddedToLanes(p.headSize);
+    addBuckets(w.rowBuckets, count, terms.stride, buckets, w.keyTable, w.querySums + first * d, d);
+  }
+
+  void finish(const KeyBlock& block, int64_t d, GradientWorkspace& w) const {
+    if (!byKeys) return;
+    addBuckets(w.keyBuckets, block.count, w.tile.relative.stride, buckets, w.queryTable, w.keySums,
+               d);
+  }
+};
+
 // Adds what a block of keys and a tile of queries give to each other's sums.
-static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t rows, Sums sums,
-                    GradientWorkspace& w) {
+static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t head, int64_t rows,
+                    Sums sums, GradientWorkspace& w) {
   const int64_t d = paddedToLanes(p.headSize), e = paddedToLanes(p.valueSize);
   const VisibleColumns some = visibleColumns(block, windowsOf(w.tile.rows, rows));
   const int64_t keys = smaller(some.end, block.count) - some.begin;
+  RelativePair relative;
+  if (p.biasKind == BiasKind::kDisentangled) relative.begin(p, block, head, rows, sums, w);
   forEachShare(rows, kPairRows, [&](int64_t first, int64_t count) {
     // What each group of rows sees: the products for the keys pass over the others.
     VisibleColumns seen[kPairRows];
@@ -212,6 +83,8 @@ static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t ro
       }
       if (columns.end == 0) return;
       weighPairs(p, block, first + at, at, few, columns, w);
+      relative.add(p, block, first + at, at, few, columns, w);
+      bendSlopes(p, block, first + at, at, few, columns, w);
       if (!sums.byQueries) return;
       addProduct<false>(w.slopes + at * kKeyBlock + columns.begin, few,
                         smaller(columns.end, block.count) - columns.begin,
@@ -236,6 +109,7 @@ static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t ro
       }
     });
   });
+  relative.finish(block, d, w);
 }
 
 // A stretch of the work: a segment and key head, whole or only some of its sums.
@@ -300,13 +174,6 @@ class ItemCursor {
   int64_t passed_ = 0;  // items of the segments before segment_
 };
 
-static QueryTile tileAt(const AttentionProblem& p, const ItemCursor& work, int64_t segment,
-                        int64_t keyHead, int64_t tile) {
-  const int64_t first = tile * queriesPerTile(p);
-  const int64_t queries = smaller(queriesPerTile(p), work.queriesOf(segment) - first);
-  return {segment, keyHead, 1, first, queries, queries * p.group};
-}
-
 // Where a block's sums stand in the results.
 static HeadRows blockRows(const Call& call, const AttentionProblem& p, const KeyBlock& block,
                           int64_t keyHead, int output) {
@@ -331,7 +198,7 @@ static void goThroughTile(const Call& call, const AttentionProblem& p, const Que
     const HeadRows byValues = blockRows(call, p, block, tile.keyHead, kByValues);
     if (sums.byKeys) packRows(byKeys, block.count, w.keySums);
     if (sums.byValues) packRows(byValues, block.count, w.valueSums);
-    addPair(p, block, tile.rows, sums, w);
+    addPair(p, block, tile.keyHead, tile.rows, sums, w);
     if (sums.byKeys) unpackRows(w.keySums, block.count, 1.0f, byKeys);
     if (sums.byValues) unpackRows(w.valueSums, block.count, 1.0f, byValues);
   }
@@ -355,9 +222,9 @@ static void goThroughBlock(const Call& call, const AttentionProblem& p, const It
   clear(w.valueSums, block.count * paddedToLanes(p.valueSize));
   const int64_t tiles = divideUp(work.queriesOf(item.segment), queriesPerTile(p));
   for (int64_t t = 0; t < tiles && !isCancelled(call); t++) {
-    const QueryTile tile = tileAt(p, work, item.segment, item.keyHead, t);
+    const QueryTile tile = gradientTile(p, item.segment, item.keyHead, t);
     readTile(call, p, tile, w);
-    addPair(p, block, tile.rows, sums, w);
+    addPair(p, block, tile.keyHead, tile.rows, sums, w);
   }
   const HeadRows byKeys = blockRows(call, p, block, item.keyHead, kByKeys);
   const HeadRows byValues = blockRows(call, p, block, item.keyHead, kByValues);
@@ -376,7 +243,7 @@ static void goThroughHead(const Call& call, const AttentionProblem& p, const Ite
   if (sums.byValues) clearRows(kByValues, p.valueSize);
   const int64_t tiles = divideUp(work.queriesOf(item.segment), queriesPerTile(p));
   for (int64_t t = 0; t < tiles && !isCancelled(call); t++) {
-    goThroughTile(call, p, tileAt(p, work, item.segment, item.keyHead, t), keys, sums, w);
+    goThroughTile(call, p, gradientTile(p, item.segment, item.keyHead, t), keys, sums, w);
   }
 }
 
@@ -392,7 +259,7 @@ static void attentionGradient(const Call& call, int, int threads, Scratch scratc
     if (item.kind == GradientItem::kWhole) {
       goThroughHead(call, p, work, item, {true, byKeys, byValues}, w);
     } else if (item.kind == GradientItem::kTile) {
-      goThroughTile(call, p, tileAt(p, work, item.segment, item.keyHead, item.part),
+      goThroughTile(call, p, gradientTile(p, item.segment, item.keyHead, item.part),
                     work.keysOf(item.segment), {true, false, false}, w);
     } else if (byKeys || byValues) {
       goThroughBlock(call, p, work, item, {false, byKeys, byValues}, w);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "kernels/philox.h"
 #include "kernels/tile.h"
 
 namespace heddle::HEDDLE_ISA {
@@ -39,7 +40,24 @@ struct AttentionProblem {
   BiasKind biasKind;
   float scale, softCap;
   int64_t tileRows;
+  bool drops;         // weights are 0 at random, and those that stay multiplied by keepScale
+  PhiloxKey dropout;  // but for its branch, which is the head
+  uint32_t lastDropped;
+  float keepScale;
 };
+
+// Operands of `attention` and of its gradients after those that attentionWeights has too.
+enum { kDropoutSeed = 11, kDropoutStep };
+
+static void readDropout(const Call& call, AttentionProblem* p) {
+  const uint64_t threshold = static_cast<uint64_t>(call.ints[6]);
+  p->drops = threshold > 0;
+  if (!p->drops) return;
+  const auto number = [&](int at) { return *static_cast<const uint32_t*>(call.inputs[at].data); };
+  p->dropout = {number(kDropoutSeed), number(kDropoutStep), static_cast<uint32_t>(call.ints[5]), 0};
+  p->lastDropped = static_cast<uint32_t>(threshold - 1);
+  p->keepScale = static_cast<float>(call.floats[2]);
+}
 
 static AttentionProblem readAttention(const Call& call, bool withValues) {
   const Tensor* inputs = call.inputs;
@@ -74,6 +92,8 @@ static AttentionProblem readAttention(const Call& call, bool withValues) {
   p.scale = static_cast<float>(call.floats[0]);
   p.softCap = static_cast<float>(call.floats[1]);
   p.tileRows = kQueryTile;
+  p.drops = false;
+  if (withValues) readDropout(call, &p);
   return p;
 }
 

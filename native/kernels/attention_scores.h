@@ -6,34 +6,57 @@
 
 namespace heddle::HEDDLE_ISA {
 
-// Adds bias[clamp(position + shift, 0, last)] to the scores of one row.
+// Where the biases of a row are: bias[clamp(position + shift, 0, last)].
+struct BiasRow {
+  int64_t first;  // of all numbers of the bias
+  int64_t shift, last;
+
+  int64_t at(int64_t position) const {
+    const int64_t index = position + shift;
+    return first + (index < 0 ? 0 : smaller(index, last));
+  }
+};
+
+static BiasRow biasRow(const AttentionProblem& p, const TileRow& row) {
+  const int64_t* dims = p.bias.dims;
+  if (p.biasKind == BiasKind::kRelative) {
+    const int64_t last = dims[1] - 1;
+    return {row.head * dims[1], last / 2 - row.position, last};
+  }
+  const int64_t query = smaller(row.position < 0 ? 0 : row.position, dims[1] - 1);
+  return {((dims[0] == 1 ? 0 : row.head) * dims[1] + query) * dims[2], 0, dims[2] - 1};
+}
+
+// Adds the bias to the scores of one row.
 static void addBias(const AttentionProblem& p, const KeyBlock& block, const TileRow& row,
                     const VisibleColumns& columns, float* scores) {
-  const int64_t* dims = p.bias.dims;
   const float* bias = static_cast<const float*>(p.bias.data);
-  int64_t shift, last;
-  if (p.biasKind == BiasKind::kRelative) {
-    last = dims[1] - 1;
-    shift = last / 2 - row.position;
-    bias += row.head * dims[1];
-  } else {
-    const int64_t query = smaller(row.position < 0 ? 0 : row.position, dims[1] - 1);
-    last = dims[2] - 1;
-    shift = 0;
-    bias += ((dims[0] == 1 ? 0 : row.head) * dims[1] + query) * dims[2];
-  }
+  const BiasRow place = biasRow(p, row);
   const int64_t end = smaller(columns.end, block.count);
-  const int64_t at = block.positions[columns.begin] + shift;
-  if (block.consecutive && at >= 0 && at + (end - columns.begin) - 1 <= last) {
+  const int64_t at = block.positions[columns.begin] + place.shift;
+  if (block.consecutive && at >= 0 && at + (end - columns.begin) - 1 <= place.last) {
     float* target = scores + columns.begin;
     forEachVector(end - columns.begin, [&](int64_t j, int n) {
-      store(target + j, add(load(target + j), loadUpTo(bias + at + j, n)));
+      store(target + j, add(load(target + j), loadUpTo(bias + place.first + at + j, n)));
     });
     return;
   }
-  for (int64_t j = columns.begin; j < end; j++) {
-    const int64_t index = block.positions[j] + shift;
-    scores[j] += bias[index < 0 ? 0 : smaller(index, last)];
+  for (int64_t j = columns.begin; j < end; j++) scores[j] += bias[place.at(block.positions[j])];
+}
+
+// What dropout multiplies the weights of one row by: 0 or keepScale, for each key of the block. The
+// bits of key n of a segment are word n / 16 % 4 of block n / 64 · 16 + n % 16 of its row and head.
+static void keptWeights(const AttentionProblem& p, const KeyBlock& block, const TileRow& row,
+                        float* factors) {
+  static_assert(kKeyBlock == 4 * kPhiloxBlocks, "a block of keys takes one call");
+  PhiloxKey key = p.dropout;
+  key.branch = static_cast<uint32_t>(row.head) + 1;
+  uint32_t words[4][kPhiloxBlocks];
+  philox(uint64_t{row.row} << 32 | static_cast<uint64_t>(block.first / 4), key, words);
+  for (int64_t w = 0; w < 4; w++) {
+    for (int64_t i = 0; i < kPhiloxBlocks; i++) {
+      factors[w * kPhiloxBlocks + i] = words[w][i] > p.lastDropped ? p.keepScale : 0.0f;
+    }
   }
 }
 

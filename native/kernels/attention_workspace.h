@@ -65,7 +65,8 @@ static void readQueries(const AttentionProblem& p, const QueryTile& tile, int64_
         store(target, mul(loadUpTo(source + i, n), scale));
         target += kLanes;
       });
-      *row++ = {window, position, static_cast<int32_t>(head)};
+      *row++ = {window, position, static_cast<int32_t>(head),
+                static_cast<uint32_t>(firstRow + query)};
     }
   }
 }

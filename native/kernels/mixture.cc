@@ -5,29 +5,11 @@
 #include "kernels/linear_int8.h"
 #include "kernels/quantize.h"
 #include "kernels/quantize_blocks.h"
+#include "kernels/routing.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
 
 namespace heddle::HEDDLE_ISA {
-
-struct Routing {
-  float* assignments;
-  float* experts;
-  float* weights;
-  float* places;
-  int64_t count;  // R·k
-};
-
-static Routing routingOf(const Tensor& tensor) {
-  float* data = static_cast<float*>(tensor.data);
-  const int64_t count = tensor.dims[0] * tensor.dims[1] / 4;
-  return {data, data + count, data + 2 * count, data + 3 * count, count};
-}
-
-// x as a whole number from 0 to bound − 1; 0 where it is none.
-static inline int64_t indexOf(float x, int64_t bound) {
-  return x >= 0 && x < static_cast<float>(bound) ? static_cast<int64_t>(x) : 0;
-}
 
 // The k largest of a row, in the order of their experts; any k where they cannot be compared.
 static void chooseExperts(const float* values, int64_t experts, int64_t chosen, float* flags) {
@@ -251,11 +233,7 @@ static void linearExperts(const Call& call, int, int, Scratch scratch) {
   ExpertWorkspace w;
   layOut(p, scratch.data, &w);
   const int64_t together = isRounded(p) ? kRoundedColumns / kPanel : 1;
-  for (int64_t e = 0; e <= p.experts; e++) w.starts[e] = 0;
-  for (int64_t i = 0; i < p.routing.count; i++) {
-    w.starts[indexOf(p.routing.experts[i], p.experts) + 1]++;
-  }
-  for (int64_t e = 0; e < p.experts; e++) w.starts[e + 1] += w.starts[e];
+  startsOf(p.routing, p.experts, w.starts);
   int64_t passed = 0, expert = 0;
   for (int64_t number; !isCancelled(call);) {
     number = claim(call.work);
@@ -293,6 +271,7 @@ static void joinExperts(const Call& call, int, int, Scratch) {
   const Routing routing = routingOf(call.inputs[1]);
   const Tensor& out = call.outputs[0];
   const int64_t columns = out.dims[1], chosen = call.ints[0];
+  const bool weighed = call.ints[1] != 0;
   forEachRow(call, out.dims[0], columns * chosen, [&](int64_t r) {
     float* to = static_cast<float*>(out.data) + r * columns;
     forEachVector(columns, [&](int64_t i, int n) {
@@ -300,7 +279,7 @@ static void joinExperts(const Call& call, int, int, Scratch) {
       for (int64_t slot = r * chosen; slot < (r + 1) * chosen; slot++) {
         const int64_t place = indexOf(routing.places[slot], routing.count);
         const F32 x = loadUpTo(y + place * columns + i, n);
-        sum = fma(broadcast(routing.weights[place]), x, sum);
+        sum = fma(broadcast(weighed ? routing.weights[place] : 1.0f), x, sum);
       }
       storeUpTo(to + i, sum, n);
     });

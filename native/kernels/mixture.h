@@ -15,7 +15,8 @@
 //   linearExperts   y[place] = x·W[expert]ᵀ; W is E matrices [n,K], one after the other; x f32[R,K]
 //                   (`gather`), or what another such product gave, f32[R, k·K]; y f32[R, k·n], a
 //                   place after the other
-//   joinExperts     out[r] = Σ weight·y[place] over the slots of r, f32[R,C]
+//   joinExperts     out[r] = Σ weight·y[place] over the slots of r, f32[R,C]; weights count as 1
+//                   unless `weighed`
 //
 // Accumulators: products as in gemm.h, or for an int8 or int4 weight as in linear_int8.h and
 // linear_int4.h, with x rounded as quantizeRows and quantizeBlocks do; float32 otherwise. So a

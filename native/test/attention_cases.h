@@ -18,6 +18,7 @@ struct AttentionCase {
   bool sharedBias = false;  // a dense bias for all heads
   int terms = 3;            // of disentangled attention: 1 relative keys, 2 relative queries
   int64_t buckets = 13;
+  int64_t threshold = 0;  // of dropout, which the answers leave out
 };
 
 inline std::vector<AttentionCase> attentionCases() {
@@ -180,6 +181,13 @@ struct AttentionProblem {
                                           : Operand());
     made.ints = {c.heads, c.keyHeads, c.left, c.right, c.biasKind};
     made.floats = {c.scale, c.softCap};
+    if (weights) return made;
+    const bool drops = c.threshold > 0;
+    made.inputs.push_back(drops ? Operand::i32({1}, {5}) : Operand());
+    made.inputs.push_back(drops ? Operand::i32({1}, {9}) : Operand());
+    made.ints.push_back(3);
+    made.ints.push_back(c.threshold);
+    made.floats.push_back(drops ? 1.25 : 1);
     return made;
   }
 

@@ -1,5 +1,5 @@
-// attention and attentionGradient as a step of training runs them: the second is given what the
-// first has kept.
+// attention, attentionGradient and attentionBiasGradient as a step of training runs them: the
+// others are given what the first has kept.
 #include "test/attention_cases.h"
 
 namespace heddle::test {
@@ -8,21 +8,13 @@ namespace {
 class AttentionGradientTest : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(AttentionGradientTest);
 
-std::vector<AttentionCase> gradientCases() {
-  std::vector<AttentionCase> cases;
-  for (const AttentionCase& c : attentionCases()) {
-    if (c.biasKind != 3) cases.push_back(c);
-  }
-  return cases;
-}
-
 struct GradientProblem {
   explicit GradientProblem(const AttentionCase& shape) : attention(shape), c(attention.c) {
     gradient = normal(attention.queryRows * c.heads * c.e, 7);
   }
 
   struct Results {
-    std::vector<float> output, statistics, byQueries, byKeys, byValues;
+    std::vector<float> output, statistics, byQueries, byKeys, byValues, byBias, byTable;
   };
   // forward: threads of the way forward.
   Results compute(const KernelTable& table, int threads, int forward = 2) const {
@@ -35,6 +27,14 @@ struct GradientProblem {
     results.byQueries = run(table, made, threads);
     results.byKeys = made.outputs[1].values();
     results.byValues = made.outputs[2].values();
+    if (c.biasKind == 0) return results;
+    made.kernel = "attentionBiasGradient";
+    const bool both = c.biasKind == 3 && c.terms == 3;
+    const std::vector<int64_t> relative = {c.buckets, c.heads * c.d};
+    const Operand whole(DType::kFloat32, c.biasKind == 3 ? relative : attention.biasDims);
+    made.outputs = {whole, both ? Operand(DType::kFloat32, relative) : Operand()};
+    results.byBias = run(table, made, threads);
+    if (both) results.byTable = made.outputs[1].values();
     return results;
   }
 
@@ -53,7 +53,8 @@ struct GradientProblem {
 
   // From the definition: sums over all pairs, with their magnitudes, which errors are relative to.
   struct Answers {
-    std::vector<double> statistics, byQueries, byKeys, byValues;
+    std::vector<double> statistics, byQueries, byKeys, byValues, byBias, byRelativeKeys,
+        byRelativeQueries;
   };
   Answers solve() const {
     const AttentionProblem& a = attention;
@@ -64,8 +65,10 @@ struct GradientProblem {
     answers.byQueries.assign(a.q.size(), 0);
     answers.byKeys.assign(a.k.size(), 0);
     answers.byValues.assign(a.v.size(), 0);
+    answers.byBias.assign(a.bias.size(), 0);
+    answers.byRelativeKeys.assign(a.relativeKeys.size(), 0);
+    answers.byRelativeQueries.assign(a.relativeQueries.size(), 0);
     for (int64_t h = 0; h < c.heads; h++) {
-      const int64_t keyHead = h * c.keyHeads / c.heads;
       for (size_t s = 0; s + 1 < c.queries.size(); s++) {
         const int64_t n = c.keys[s + 1] - c.keys[s];
         for (int64_t i = c.queries[s]; i < c.queries[s + 1]; i++) {
@@ -77,8 +80,7 @@ struct GradientProblem {
             const double weight =
                 forward.weights[h * offsets.back() + offsets[s] + (i - c.queries[s]) * n + j];
             if (weight == 0) continue;
-            addPair(i * c.heads + h, (c.keys[s] + j) * c.keyHeads + keyHead, weight, mean, g,
-                    &answers);
+            addPair(h, i, c.keys[s] + j, weight, mean, g, &answers);
           }
         }
       }
@@ -86,22 +88,42 @@ struct GradientProblem {
     return answers;
   }
 
-  // query, key: numbers of the heads' vectors.
-  void addPair(int64_t query, int64_t key, double weight, double mean, const float* g,
-               Answers* answers) const {
+  void addPair(int64_t head, int64_t row, int64_t keyRow, double weight, double mean,
+               const float* g, Answers* answers) const {
+    const int64_t query = row * c.heads + head;
+    const int64_t key = keyRow * c.keyHeads + head * c.keyHeads / c.heads;
     const float* q = attention.q.data() + query * c.d;
     const float* k = attention.k.data() + key * c.d;
     const float* v = attention.v.data() + key * c.e;
     double along = 0, score = 0;
     for (int64_t x = 0; x < c.e; x++) along += double{g[x]} * v[x];
     for (int64_t x = 0; x < c.d; x++) score += double{q[x]} * k[x];
-    double slope = weight * (along - mean) * c.scale;
+    const double byScore = weight * (along - mean);
+    double slope = byScore * c.scale;
     if (c.softCap > 0) slope *= 1 - std::pow(std::tanh(c.scale * score / c.softCap), 2);
     for (int64_t x = 0; x < c.d; x++) {
       answers->byQueries[query * c.d + x] += slope * k[x];
       answers->byKeys[key * c.d + x] += slope * q[x];
     }
     for (int64_t x = 0; x < c.e; x++) answers->byValues[key * c.e + x] += weight * g[x];
+    const int64_t from = attention.queryPositions[static_cast<size_t>(row)];
+    const int64_t to = attention.keyPositions[static_cast<size_t>(keyRow)];
+    const int64_t at = std::min(std::max(to - from, -c.biasReach), c.biasReach) + c.biasReach;
+    if (c.biasKind == 1) answers->byBias[head * attention.biasDims[1] + at] += byScore;
+    if (c.biasKind == 2) {
+      const int64_t h = c.sharedBias ? 0 : head;
+      answers->byBias[(h * attention.biasDims[1] + from) * attention.biasDims[2] + to] += byScore;
+    }
+    if (c.biasKind != 3) return;
+    const int64_t table = (attention.buckets[static_cast<size_t>(at)] * c.heads + head) * c.d;
+    for (int64_t x = 0; x < c.d; x++) {
+      if (c.terms & 1)
+        answers->byQueries[query * c.d + x] += slope * attention.relativeKeys[table + x];
+      if (c.terms & 2)
+        answers->byKeys[key * c.d + x] += slope * attention.relativeQueries[table + x];
+      answers->byRelativeKeys[table + x] += slope * q[x];
+      answers->byRelativeQueries[table + x] += slope * k[x];
+    }
   }
 
   AttentionProblem attention;
@@ -110,7 +132,7 @@ struct GradientProblem {
 };
 
 TEST_P(AttentionGradientTest, MatchesItsDefinition) {
-  for (const AttentionCase& c : gradientCases()) {
+  for (const AttentionCase& c : attentionCases()) {
     const GradientProblem problem(c);
     const GradientProblem::Answers answers = problem.solve();
     const GradientProblem::Results results = problem.compute(table(), 2);
@@ -125,12 +147,31 @@ TEST_P(AttentionGradientTest, MatchesItsDefinition) {
     expectClose(results.byQueries, answers.byQueries, bound, bound, c.name + " by queries");
     expectClose(results.byKeys, answers.byKeys, bound, bound, c.name + " by keys");
     expectClose(results.byValues, answers.byValues, bound, bound, c.name + " by values");
+    // These are sums over all pairs.
+    const double most = 8 * bound;
+    if (c.biasKind == 1 || c.biasKind == 2) {
+      expectClose(results.byBias, answers.byBias, most, most, c.name + " by the bias");
+    } else if (c.biasKind == 3) {
+      const bool hasKeys = (c.terms & 1) != 0;
+      expectClose(results.byBias, hasKeys ? answers.byRelativeKeys : answers.byRelativeQueries,
+                  most, most, c.name + " by a table");
+      if (c.terms == 3) {
+        expectClose(results.byTable, answers.byRelativeQueries, most, most,
+                    c.name + " by relative queries");
+      }
+    }
   }
 }
 
 // With more threads, other shares: one goes through a whole head, or through a tile or a block.
 TEST_P(AttentionGradientTest, BitsDoNotDependOnThreads) {
-  for (const AttentionCase& c : gradientCases()) {
+  std::vector<AttentionCase> cases = attentionCases();
+  for (size_t i = 0, count = cases.size(); i < count; i += 3) {
+    cases.push_back(cases[i]);
+    cases.back().threshold = 858993459;  // a fifth
+    cases.back().name += "Dropout";
+  }
+  for (const AttentionCase& c : cases) {
     const GradientProblem problem(c);
     const GradientProblem::Results one = problem.compute(table(), 1, 1);
     for (int threads : {2, 7}) {
@@ -139,6 +180,8 @@ TEST_P(AttentionGradientTest, BitsDoNotDependOnThreads) {
       expectSameBits(many.byQueries, one.byQueries, c.name);
       expectSameBits(many.byKeys, one.byKeys, c.name);
       expectSameBits(many.byValues, one.byValues, c.name);
+      expectSameBits(many.byBias, one.byBias, c.name);
+      expectSameBits(many.byTable, one.byTable, c.name);
     }
   }
 }

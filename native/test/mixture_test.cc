@@ -78,7 +78,7 @@ TEST_P(MixtureTest, JoinsWhateverTheRoutingSays) {
         "joinExperts",
         {Operand::f32({3, 10}, normal(30, 1)), Operand::f32({3, 8}, std::vector<float>(24, bad))},
         {Operand::output({3, 5})},
-        {2},
+        {2, 1},
         {}};
     EXPECT_EQ(run(table(), invocation, 2).size(), size_t{15});
   }
@@ -102,7 +102,7 @@ TEST_P(MixtureTest, JoinsTheWeighedRows) {
         "joinExperts",
         {Operand::f32({rows, chosen * columns}, y), Operand::f32({rows, 4 * chosen}, routing)},
         {Operand::output({rows, columns})},
-        {chosen},
+        {chosen, 1},
         {}};
     expectClose(run(table(), invocation, 2), expected, 1e-6, 1e-6, std::to_string(columns));
   }

@@ -49,11 +49,11 @@ struct Attention {
     const int64_t inputs[] = {words.input({-1, q}), words.input({-2, k}), words.input({-2, v}),
                               words.input({-3}, DType::kInt32), words.input({-3}, DType::kInt32)};
     const int64_t biasValue = bias.size() > 0 ? words.input(bias) : -1;
-    words.node(
-        "attention",
-        {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1, -1},
-        {words.output({-1, out}), statistics ? words.output({-1, statistics}) : -1},
-        {heads, keyHeads, -1, -1, biasKind}, {1, 0});
+    words.node("attention",
+               {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], -1, -1, biasValue, -1, -1,
+                -1, -1, -1},
+               {words.output({-1, out}), statistics ? words.output({-1, statistics}) : -1},
+               {heads, keyHeads, -1, -1, biasKind, 0, 0}, {1, 0, 1});
     const std::vector<int64_t> list = words.words();
     try {
       loadPlan(list.data(), list.size(), {}, scalar::table());
@@ -124,8 +124,8 @@ struct Disentangled {
     const int64_t table = buckets ? words.input({-3}, DType::kInt32) : -1;
     words.node("attention",
                {rows, keyRows, keyRows, segments, segments, -1, -1, -1, relativeKeys,
-                relativeQueries, table},
-               {words.output({-1, 8}), -1}, {2, keyHeads, -1, -1, biasKind}, {1, softCap});
+                relativeQueries, table, -1, -1},
+               {words.output({-1, 8}), -1}, {2, keyHeads, -1, -1, biasKind, 0, 0}, {1, softCap, 1});
     const std::vector<int64_t> list = words.words();
     const int64_t dims[] = {5, width};
     std::vector<std::shared_ptr<State>> states;
@@ -172,8 +172,8 @@ class DenseBias : public ::testing::Test {
     const int64_t segments = words.input({2}, DType::kInt32);
     const int64_t positions = keyPositions.empty() ? -1 : words.input({-1}, DType::kInt32);
     const int64_t bias = words.state({1, 2, 3});
-    words.node("attention", {q, k, v, segments, segments, -1, positions, bias, -1, -1, -1},
-               {words.output({-1, 2}), -1}, {1, 1, -1, -1, 2}, {1, 0});
+    words.node("attention", {q, k, v, segments, segments, -1, positions, bias, -1, -1, -1, -1, -1},
+               {words.output({-1, 2}), -1}, {1, 1, -1, -1, 2, 0, 0}, {1, 0, 1});
     const int64_t dims[] = {1, 2, 3};
     auto storage = std::make_shared<Storage>(DType::kFloat32, 3, dims, false);
     AlignedBuffer zeros(24);

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as heddle from '../../dist/index.mjs';
 import { foldersIn, readTensors } from './models.mjs';
-import { decoderRun, encoderDecoderRun } from './training_models.mjs';
+import { encoderDecoderRun, modelRun } from './training_models.mjs';
 
 /** float32 and float64 agree to 1e-6 over the whole of these runs, biases of keys aside. */
 const tolerance = 1e-4;
@@ -38,7 +38,7 @@ export async function* runTraining(folder, names) {
 async function follow(folder) {
   const run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
   const golden = async (file) => readTensors(await readFile(join(folder, file)));
-  const model = await (run.model ? encoderDecoderRun : decoderRun)(heddle, folder, run);
+  const model = await (run.model ? encoderDecoderRun : modelRun)(heddle, folder, run);
   const errors = { loss: new Greatest(), 'gradient norm': new Greatest() };
   let step;
   try {
@@ -124,8 +124,8 @@ async function compareAll({ parameters, goldenOf }, found, golden, isLeftOut) {
   const errors = new Greatest();
   const missing = new Set(golden.keys());
   for (const [at, state] of parameters.entries()) {
-    const { name, values } = goldenOf(state, golden);
-    missing.delete(name);
+    const { names, values } = goldenOf(state, golden);
+    for (const name of names) missing.delete(name);
     const { data } = found[keyOf(state, at)];
     for (let i = 0; i < values.length; i++) {
       if (!isLeftOut(state, i)) errors.add(`${state.name}[${i}]`, data[i], values[i]);

@@ -13,5 +13,5 @@ export interface FollowedRun {
 }
 
 type Follow = (heddle: object, folder: string, run: object) => Promise<FollowedRun>;
-export const decoderRun: Follow;
 export const encoderDecoderRun: Follow;
+export const modelRun: Follow;

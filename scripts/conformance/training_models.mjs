@@ -10,45 +10,61 @@ import { readTensors } from './models.mjs';
 /** A model's way forward as the run has it: without dropout, in float32 unless it says otherwise. */
 const forward = ({ nn }, { dtype }, body) => nn.trainMode(body, { dropout: 0, dtype });
 
-/** A Hugging Face decoder: the logits of each token are held against the token after it. */
-export async function decoderRun(heddle, folder, run) {
+/**
+ * A Hugging Face model: of a decoder, the logits of each token are held against the token after it, of one with masked words
+ * against its own label.
+ */
+export async function modelRun(heddle, folder, run) {
   const model = await heddle.loadTrainable(folder);
   const packed = new PackedInput(heddle, 'text');
-  const { logits } = forward(heddle, run, () => model.forward(packed));
+  const positionIds = heddle.input('text places', [packed.rows], 'int32');
+  const typeIds = heddle.input('text types', [packed.rows], 'int32');
+  const given = { ids: packed.ids, offsets: packed.offsets, positions: packed.positions };
+  const { logits } = forward(heddle, run, () => model.forward({ ...given, positionIds, typeIds }));
   const loss = new Loss(heddle, logits, packed.rows, 0);
+  const ahead = run.loss === 'masked words' ? 0 : 1;
   const batches = run.batches.map(({ input_ids: ids, attention_mask: mask, labels = ids }) => {
     const length = (row) => (mask ? mask[row].filter(Boolean).length : ids[row].length);
-    const { feeds, sizes } = packed.batch(ids.map((row, i) => row.slice(0, length(i) - 1)));
-    const next = loss.feeds(labels.map((row, i) => row.slice(1, length(i))));
-    return { feeds: { ...feeds, ...next }, sizes };
+    const texts = ids.map((row, i) => row.slice(0, length(i) - ahead));
+    const { feeds, sizes } = packed.batch(texts);
+    const wanted = loss.feeds(labels.map((row, i) => row.slice(ahead, length(i))));
+    const columns = feeds['text positions'];
+    const places = texts.flatMap((text) => model.network.positionIds(text));
+    const fed = { 'text places': Int32Array.from(places), 'text types': columns.map(() => 0) };
+    const batch = { columns, positionIds: fed['text places'], offsets: feeds['text offsets'] };
+    const extra = model.network.extraFeeds(batch);
+    return {
+      feeds: { ...feeds, ...wanted, ...fed, ...extra.feeds },
+      sizes: new Map([...sizes, ...extra.sizes]),
+    };
   });
-  const parameters = [...model.parameters];
-  // Where each tensor begins in its file: parameters may be parts of one, the first at its beginning.
-  const starts = new Map();
-  for (const { name, source } of parameters) {
-    const { offset } = source.range;
-    starts.set(name, Math.min(offset, starts.get(name) ?? offset));
-  }
+  const stored = model.stored();
+  const parameters = stored.map(({ state }) => state);
+  const storedAs = new Map(stored.map((each) => [each.state, each]));
   return {
     loss: loss.tensor,
     parameters,
     batches,
     capacities: capacitiesOf(batches),
-    goldenOf({ name, shape, source }, golden) {
-      const tensor = golden.get(name);
-      if (!tensor) throw new Error(`no tensor ${name} among ${[...golden.keys()].join(', ')}`);
-      const { data } = tensor;
-      if (!source.transposed) {
-        const first = (source.range.offset - starts.get(name)) / Float32Array.BYTES_PER_ELEMENT;
-        return { name, values: data.subarray(first, first + shape.reduce((a, b) => a * b, 1)) };
-      }
-      const [outputs, inputs] = shape;
-      const at = (i) => data[(i % inputs) * outputs + Math.floor(i / inputs)];
-      return { name, values: Float32Array.from(data, (_, i) => at(i)) };
+    /** Parameters may be several tensors one after the other, part of one, or one that is stored across. */
+    goldenOf(state, golden) {
+      const { names, stored } = storedAs.get(state);
+      const count = state.shape.reduce((a, b) => a * b, 1);
+      const tensors = names.map((name) => {
+        if (golden.has(name)) return golden.get(name).data;
+        throw new Error(`no tensor ${name} among ${[...golden.keys()].join(', ')}`);
+      });
+      const all = Float32Array.from(tensors.flatMap((data) => [...data]));
+      const values = all.subarray(stored?.offset ?? 0, (stored?.offset ?? 0) + count);
+      if (!stored?.transposed) return { names, values };
+      const [outputs, inputs] = state.shape;
+      const at = (i) => values[(i % inputs) * outputs + Math.floor(i / inputs)];
+      return { names, values: values.map((_, i) => at(i)) };
     },
-    /** The middle third of GPT-2's bias of queries, keys and values is that of the keys. */
+    /** Biases of keys, which softmax takes away again; in GPT-2 the middle third of those of queries, keys and values. */
     isAtRest: ({ name, shape: [count] }, i) =>
-      name.endsWith('c_attn.bias') && Math.floor((3 * i) / count) === 1,
+      /\b(k|key)\.bias$/.test(name) ||
+      (name.endsWith('c_attn.bias') && Math.floor((3 * i) / count) === 1),
     dispose: () => model.dispose(),
   };
 }
@@ -110,8 +126,8 @@ function valuesOf(ours, golden) {
     .replace(/\.[qkv]_proj\.(weight|bias)$/, '.in_proj_$1');
   const tensor = golden.get(name);
   if (!tensor) throw new Error(`no tensor ${name} for ${ours}`);
-  if (part === undefined) return { name, values: tensor.data };
+  if (part === undefined) return { names: [name], values: tensor.data };
   const size = tensor.data.length / 3;
   const first = 'qkv'.indexOf(part) * size;
-  return { name, values: tensor.data.subarray(first, first + size) };
+  return { names: [name], values: tensor.data.subarray(first, first + size) };
 }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../lib/graph/gradient.js';
+import { inRecordedOrder } from '../../lib/graph/program.js';
+import { registeredOps, ruleOf } from '../../lib/graph/rules.js';
 import { State } from '../../lib/graph/state.js';
-import { input, stateTensor, type Tensor, tensor } from '../../lib/graph/tensor.js';
+import { input, sourceNode, stateTensor, type Tensor, tensor } from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
-import { gradientCases, weighted } from '../ops/gradient_cases.js';
+import { gradientCases, largeGradientCases, weighted } from '../ops/gradient_cases.js';
 import { Random } from '../ops/op_case.js';
 import { reference } from '../reference.js';
 
@@ -52,6 +54,71 @@ describe('the gradient of every op, against central differences in float64', () 
       }
     },
   );
+});
+
+/** Why an op needs no gradient. */
+const reasons: Record<string, readonly string[]> = {
+  'gives whole numbers': ['argmax'],
+  'is for looking at': ['attentionWeights'],
+  'measures ceilings': ['multiplyAdd', 'sumRows'],
+  'writes or reads states while text is written': [
+    'append',
+    'appendPages',
+    'assign',
+    'copyPages',
+    'joinParts',
+    'pagedAttention',
+    'readPages',
+  ],
+  'counts as the identity, and rounds, which differences do not see': ['quantizeBlocks'],
+  'is a step of an optimiser': ['clipFactor', 'descend', 'moment', 'sumOfSquares'],
+  'stands in gradients alone, of which no loss has a second derivative': [
+    'activationGradient',
+    'attentionBiasGradient',
+    'attentionGradient',
+    'columnsGradient',
+    'crossEntropyGradient',
+    'crossEntropyPart',
+    'crossEntropyPartGradient',
+    'embeddingGradient',
+    'joinExpertsGradient',
+    'joinRows',
+    'l2NormalizeGradient',
+    'layerNormGradient',
+    'linearExpertsGradient',
+    'linearExpertsWeightGradient',
+    'poolGradient',
+    'relativeBiasGradient',
+    'rmsNormGradient',
+    'routeExpertsGradient',
+    'rowRange',
+    'softmaxGradient',
+    'unfoldGradient',
+  ],
+};
+
+describe('the table of all ops', () => {
+  const recorded = new Set(
+    [...gradientCases, ...largeGradientCases].flatMap(({ shapes, build }) => {
+      const inputs = shapes.map((shape, at) => input(`x${at}`, shape, 'float32'));
+      const nodes = inRecordedOrder([build(inputs, new Random(0))]);
+      return nodes.map((value) => sourceNode(value)?.op ?? '');
+    }),
+  );
+
+  it.each([...registeredOps()])('%s has a gradient that is checked, or a reason', (op) => {
+    const reason = Object.keys(reasons).find((each) => reasons[each]?.includes(op));
+    const isChecked = ruleOf(op).gradient !== undefined && recorded.has(op);
+    expect({ isChecked, reason: reason !== undefined }).toEqual({
+      isChecked: reason === undefined,
+      reason: !isChecked,
+    });
+  });
+
+  it('is what the reasons are for', () => {
+    const named = Object.values(reasons).flat();
+    expect(named.filter((op) => !registeredOps().includes(op))).toEqual([]);
+  });
 });
 
 describe('gradient', () => {

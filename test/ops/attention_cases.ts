@@ -83,6 +83,20 @@ const attentionTable: AttentionCase[] = [
   },
 ];
 
+for (const rate of [0.1, 0.6]) {
+  attentionTable.push({
+    name: `dropout of ${rate}`,
+    lengths: [5, 0, 1, 200, 64],
+    heads: 4,
+    keyHeads: 2,
+    size: 12,
+    options: () => ({
+      causal: rate > 0.5,
+      dropout: { rate, site: 2 ** 31 - 1, seed: ints([2 ** 31 - 1]), step: ints([1234567]) },
+    }),
+  });
+}
+
 /** Distances up to `reach` in buckets that widen away from 0, as DeBERTa's do; the nearest `exact` of each side alone. */
 const widening = (reach: number, exact: number): number[] =>
   Array.from({ length: 2 * reach + 1 }, (_, i) => {

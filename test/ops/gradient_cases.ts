@@ -1,7 +1,14 @@
 import type { Tensor } from '../../lib/graph/tensor.js';
 import { tensor } from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
-import { ints, offsetsOf, type Random } from './op_case.js';
+import {
+  attentionGradientCases,
+  bounds,
+  largeAttentionCases,
+  places,
+  rows,
+} from './attention_gradient_cases.js';
+import { ints, type Random } from './op_case.js';
 
 /** An op, or a few, as a function of inputs by all of which it is differentiated. */
 export interface GradientCase {
@@ -10,6 +17,8 @@ export interface GradientCase {
   ops?: readonly string[];
   shapes: number[][];
   build: (inputs: Tensor[], random: Random) => Tensor;
+  /** Which of the inputs the native kernels take as parameters alone. */
+  states?: readonly number[];
   /** The inputs are drawn within `scale` of this; left out: within 1 of 0. */
   around?: number;
   scale?: number;
@@ -28,46 +37,30 @@ export function weighted(x: Tensor, random: Random): Tensor {
 const zeros = (...shape: [number, number]): Tensor =>
   tensor(new Float32Array(shape[0] * shape[1]), shape);
 
-const bounds = ints(offsetsOf([5, 0, 1, 7]));
-const rows = 13;
-const places = ints([4, 0, 2, 1, 3, 9, 0, 1, 2, 3, 5, 4, 6]);
-
-interface Attention {
-  name: string;
-  heads?: number;
-  keyHeads?: number;
-  size?: number;
-  valueSize?: number;
-  rows?: number;
-  segments?: number[];
-  options?: Partial<ops.AttentionOptions> | ((random: Random) => Partial<ops.AttentionOptions>);
-}
-
-const attention = ({
-  name,
-  heads = 2,
-  keyHeads = heads,
-  size = 3,
-  valueSize = size,
-  rows = 13,
-  segments = offsetsOf([5, 0, 1, 7]),
-  options = {},
-}: Attention): GradientCase => ({
-  name: `attention, ${name}`,
-  ops: ['attentionGradient'],
-  shapes: [
-    [rows, heads * size],
-    [rows, keyHeads * size],
-    [rows, keyHeads * valueSize],
+/** A row's way through its experts: all of it, by x, the logits and the three matrices. */
+const mixture = (normalised: boolean, [rows, width, inner, experts, chosen]: number[]) => ({
+  name: `a mixture of experts, ${rows}×${width}, ${chosen} of ${experts}, ${normalised ? 'normalised' : 'as they are'}`,
+  ops: [
+    'routeExpertsGradient',
+    'joinExpertsGradient',
+    'linearExpertsGradient',
+    'linearExpertsWeightGradient',
   ],
-  scale: 2,
-  build: ([q, k, v], random) =>
-    ops.attention(q as Tensor, k as Tensor, v as Tensor, {
-      heads,
-      keyHeads,
-      segments: ints(segments),
-      ...(typeof options === 'function' ? options(random) : options),
-    }),
+  shapes: [
+    [rows, width],
+    [rows, experts],
+    [experts * inner, width],
+    [experts * width, inner],
+  ] as number[][],
+  states: [2, 3],
+  scale: 1.5,
+  build: ([x, logits, up, down]: Tensor[]) => {
+    const routing = ops.routeExperts(logits as Tensor, { chosen, normalised });
+    const each = { experts, chosen };
+    const h = ops.linearExperts(x as Tensor, routing, up as Tensor, { ...each, gather: true });
+    const y = ops.linearExperts(h, routing, down as Tensor, { ...each, gather: false });
+    return ops.joinExperts(y, routing, { chosen });
+  },
 });
 
 const two =
@@ -110,14 +103,8 @@ export const largeGradientCases: readonly GradientCase[] = [
         ops.matmul(a as Tensor, b as Tensor, { transposeA, transposeB, compute: 'bfloat16' }),
     })),
   ),
-  ...[
-    { name: 'causal', options: { causal: true } },
-    { name: 'grouped heads', heads: 6, keyHeads: 2, options: { causal: true } },
-    { name: 'a window', options: { window: { left: 70, right: 5 } } },
-    { name: 'wide heads', heads: 1, size: 65, valueSize: 33 },
-  ].map((options) =>
-    attention({ size: 16, rows: 333, segments: offsetsOf([200, 1, 132]), ...options }),
-  ),
+  ...largeAttentionCases,
+  mixture(true, [130, 33, 20, 5, 2]),
 ];
 
 export const gradientCases: readonly GradientCase[] = [
@@ -277,27 +264,8 @@ export const gradientCases: readonly GradientCase[] = [
       return ops.unfold(x, { size: 3, positions, segments: bounds });
     }),
   },
-  attention({ name: 'plain' }),
-  attention({ name: 'causal', options: { causal: true } }),
-  attention({ name: 'wider values', valueSize: 5 }),
-  attention({ name: 'grouped heads', heads: 4, keyHeads: 2, options: { causal: true } }),
-  attention({
-    name: 'a window of positions',
-    options: { positions: places, window: { left: 2, right: 1 } },
-  }),
-  attention({ name: 'soft-cap', options: { softCap: 1.5, causal: true } }),
-  attention({
-    name: 'soft-cap and a constant bias',
-    options: (random) => ({
-      softCap: 1.5,
-      bias: { kind: 'relative', values: random.tensor([2, 7]) },
-    }),
-  }),
-  attention({
-    name: 'a constant dense bias',
-    options: (random) => ({
-      positions: places,
-      bias: { kind: 'dense', values: random.tensor([1, 10, 10]) },
-    }),
-  }),
+  ...attentionGradientCases,
+  mixture(true, [7, 3, 5, 4, 2]),
+  mixture(false, [7, 3, 5, 4, 2]),
+  mixture(false, [5, 2, 1, 3, 1]),
 ];

@@ -42,9 +42,11 @@ describe('every gradient, native against float64', () => {
   const cases = [...gradientCases, ...largeGradientCases];
   it.each(cases.map((each, i) => [each.name, each, i] as const))(
     '%s',
-    async (_, { shapes, build, ops = [], scale = 1 }, i) => {
+    async (_, { shapes, build, ops = [], states = [], scale = 1 }, i) => {
       const random = new Random(i);
-      const inputs = shapes.map((shape) => random.tensor(shape, scale));
+      const inputs = shapes.map((shape, at) =>
+        states.includes(at) ? random.state(shape, 'float32', scale) : random.tensor(shape, scale),
+      );
       const loss = weighted(build(inputs, random), random);
       const gradients = Object.fromEntries(
         gradient(loss, inputs).map((each, at) => [`by ${at}`, each]),

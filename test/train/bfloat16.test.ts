@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { roundToBfloat16 } from '../../lib/graph/half_precision.js';
 import * as heddle from '../../lib/index.js';
-import { decoderRun, encoderDecoderRun } from '../../scripts/conformance/training_models.mjs';
+import { encoderDecoderRun, modelRun } from '../../scripts/conformance/training_models.mjs';
 import { nativeBackend } from '../native.js';
 
 const backend = nativeBackend();
@@ -13,7 +13,7 @@ const fixtures = new URL('../fixtures/training', import.meta.url).pathname;
 async function losses(name: string, dtype: 'float32' | 'bfloat16') {
   const folder = join(fixtures, name);
   const run = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
-  const follow = name === 'llama' ? decoderRun : encoderDecoderRun;
+  const follow = name === 'llama' ? modelRun : encoderDecoderRun;
   const followed = await follow(heddle, folder, { ...run, dtype });
   const { betas, eps: epsilon, weight_decay: weightDecay } = run.adamw;
   using step = await heddle.TrainingStep.create({
