@@ -77,8 +77,15 @@ export interface NativeAddon {
     plans: number;
     packs: number;
   };
-  /** Reads one tensor from a file on the engine thread, converted to `dtype`. Same range, dtype and form: same memory. */
-  loadState(source: FileRange, dtype: NativeDType, form: NativeForm): Promise<NativeState>;
+  /**
+   * Reads a tensor on the engine thread, converted to `dtype`; or several matrices of as many columns, as one with the rows of all.
+   * Same ranges, dtype and form: same memory.
+   */
+  loadState(
+    sources: readonly FileRange[],
+    dtype: NativeDType,
+    form: NativeForm,
+  ): Promise<NativeState>;
   /** Copies `data` (or zeros) into native memory. Half precision is given as Uint16Array of bits, int8 and int4 as Float32Array. */
   createState(dtype: NativeDType, dims: number[], data: ArrayBufferView | null): NativeState;
   /** Checks `words` (native/plan_format.h) against `states`; throws what is wrong and at which node. */

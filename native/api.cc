@@ -160,25 +160,31 @@ HeddleState* heddleCreateState(HeddleDType dtype, const int64_t* dims, int rank,
   });
 }
 
-bool heddleLoadState(HeddleGroup* group, const HeddleFileRange* source, HeddleDType dtype,
-                     HeddleForm form, HeddleLoaded loaded, void* context, HeddleError* error) {
+bool heddleLoadState(HeddleGroup* group, const HeddleFileRange* sources, size_t count,
+                     HeddleDType dtype, HeddleForm form, HeddleLoaded loaded, void* context,
+                     HeddleError* error) {
   return guarded(error, false, [&] {
-    if (source->dtype < 0 || source->dtype >= heddle::kFileDTypes) {
-      throw Error(ErrorCode::kArgument, "dtype: no such dtype of a file: %d", source->dtype);
-    }
     if (form < kHeddlePlain || form > kHeddlePackedTransposed) {
       throw Error(ErrorCode::kArgument, "form: no such form: %d", form);
     }
-    int64_t bytes = 0;
-    checkTensor(dtype, source->dims, source->rank, &bytes);
-    heddle::FileRange range = {source->path,  source->offset,
-                               source->bytes, static_cast<heddle::FileDType>(source->dtype),
-                               source->rank,  {}};
-    for (int i = 0; i < range.rank; ++i) range.dims[i] = source->dims[i];
+    std::vector<heddle::FileRange> ranges;
+    for (size_t s = 0; s < count; ++s) {
+      const HeddleFileRange& source = sources[s];
+      if (source.dtype < 0 || source.dtype >= heddle::kFileDTypes) {
+        throw Error(ErrorCode::kArgument, "dtype: no such dtype of a file: %d", source.dtype);
+      }
+      int64_t bytes = 0;
+      checkTensor(dtype, source.dims, source.rank, &bytes);
+      heddle::FileRange range = {source.path,  source.offset,
+                                 source.bytes, static_cast<heddle::FileDType>(source.dtype),
+                                 source.rank,  {}};
+      for (int i = 0; i < range.rank; ++i) range.dims[i] = source.dims[i];
+      heddle::checkFileRange(range);
+      ranges.push_back(std::move(range));
+    }
     const auto to = static_cast<heddle::DType>(dtype);
     const auto layout = static_cast<heddle::Form>(form);
-    heddle::checkFileRange(range);
-    heddle::checkForm(range, to, layout);
+    heddle::checkForm(ranges, to, layout);
     auto done = [loaded, context](std::shared_ptr<heddle::State> state, const Error* failure) {
       HeddleError out = {};
       HeddleState* handle = nullptr;
@@ -190,7 +196,7 @@ bool heddleLoadState(HeddleGroup* group, const HeddleFileRange* source, HeddleDT
       }
       loaded(context, handle, handle ? nullptr : &out);
     };
-    heddle::submitLoad(&group->group, std::move(range), to, layout, done);
+    heddle::submitLoad(&group->group, std::move(ranges), to, layout, done);
     return true;
   });
 }

@@ -147,11 +147,13 @@ typedef struct HeddleFileRange {
 typedef void (*HeddleLoaded)(void* context, HeddleState* state, const HeddleError* error);
 
 /*
- * Reads a tensor on the engine thread, converts it to `dtype` and, where `form` says so, packs it.
- * While any state of the same file, range, dtype and form is alive, memory is shared with it.
+ * Reads a tensor on the engine thread, converts it to `dtype` and, where `form` says so, packs it;
+ * or several matrices of as many columns, as one that has the rows of all. While any state of the
+ * same files, ranges, dtype and form is alive, memory is shared with it.
  */
-bool heddleLoadState(HeddleGroup* group, const HeddleFileRange* source, HeddleDType dtype,
-                     HeddleForm form, HeddleLoaded loaded, void* context, HeddleError* error);
+bool heddleLoadState(HeddleGroup* group, const HeddleFileRange* sources, size_t count,
+                     HeddleDType dtype, HeddleForm form, HeddleLoaded loaded, void* context,
+                     HeddleError* error);
 
 HeddleDType heddleStateDType(const HeddleState* state);
 int64_t heddleStateElements(const HeddleState* state);

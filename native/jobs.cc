@@ -65,12 +65,12 @@ class RunJob : public Job {
 
 class LoadJob : public Job {
  public:
-  LoadJob(FileRange range, DType dtype, Form form,
+  LoadJob(std::vector<FileRange> ranges, DType dtype, Form form,
           std::function<void(std::shared_ptr<State>, const Error*)> done)
-      : range_(std::move(range)), dtype_(dtype), form_(form), done_(std::move(done)) {}
+      : ranges_(std::move(ranges)), dtype_(dtype), form_(form), done_(std::move(done)) {}
 
   void execute(const Workbench& bench) override {
-    state_ = std::make_shared<State>(loadWeights(range_, dtype_, form_, bench));
+    state_ = std::make_shared<State>(loadWeights(ranges_, dtype_, form_, bench));
   }
 
   void finish(const Error* error) noexcept override {
@@ -78,7 +78,7 @@ class LoadJob : public Job {
   }
 
  private:
-  FileRange range_;
+  std::vector<FileRange> ranges_;
   DType dtype_;
   Form form_;
   std::shared_ptr<State> state_;
@@ -93,9 +93,9 @@ void submitRun(Group* group, std::shared_ptr<const Plan> plan, const RunRequest&
   Engine::instance().submit(std::move(job), group, std::move(cancel), request.priority);
 }
 
-void submitLoad(Group* group, FileRange range, DType dtype, Form form,
+void submitLoad(Group* group, std::vector<FileRange> ranges, DType dtype, Form form,
                 std::function<void(std::shared_ptr<State>, const Error*)> done) {
-  auto job = std::make_unique<LoadJob>(std::move(range), dtype, form, std::move(done));
+  auto job = std::make_unique<LoadJob>(std::move(ranges), dtype, form, std::move(done));
   Engine::instance().submit(std::move(job), group, nullptr, 0);
 }
 

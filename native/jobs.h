@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "engine.h"
 #include "file_range.h"
@@ -24,9 +25,9 @@ struct RunRequest {
 void submitRun(Group* group, std::shared_ptr<const Plan> plan, const RunRequest& request,
                std::shared_ptr<CancelFlag> cancel, std::function<void(const Error*)> done);
 
-// `range` has passed checkFileRange and checkForm. `done` gets the state, or the error; must not
+// `ranges` have passed checkFileRange and checkForm. `done` gets the state, or the error; must not
 // throw.
-void submitLoad(Group* group, FileRange range, DType dtype, Form form,
+void submitLoad(Group* group, std::vector<FileRange> ranges, DType dtype, Form form,
                 std::function<void(std::shared_ptr<State>, const Error*)> done);
 
 }  // namespace heddle

@@ -1,12 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { type ErrorCode, HeddleError } from '../errors.js';
-import type { FileRange, NativeAddon, NativeForm, NativeState } from '../native.js';
+import type { NativeAddon, NativeForm, NativeState } from '../native.js';
 import type { Backend, BackendPlan, RunOptions } from './backend.js';
 import { encode, placeValues } from './encode.js';
 import { fuse } from './fuse.js';
 import type { RunProfile } from './profile.js';
 import type { Program } from './program.js';
-import { elementCount } from './shape.js';
 import type { State } from './state.js';
 
 /** The engine of native/: fuses, lowers and encodes programs, and keeps states in native memory. */
@@ -24,46 +23,16 @@ export class NativeBackend implements Backend {
   async load(state: State, form: NativeForm): Promise<void> {
     if (state.copyOn(this)) return;
     const { source, dtype, shape } = state;
-    const copy =
-      source.kind === 'files'
-        ? await this.loadStacked(state, source.ranges)
-        : source.kind === 'file'
-          ? await typed(() =>
-              this.addon.loadState(
-                source.range,
-                dtype,
-                source.transposed ? 'packedTransposed' : form,
-              ),
-            )
-          : typedNow(() =>
-              this.addon.createState(
-                dtype,
-                [...shape],
-                source.kind === 'data' ? source.data : null,
-              ),
-            );
+    const isFile = source.kind === 'file';
+    const ranges = isFile ? [source.range] : source.kind === 'files' ? source.ranges : undefined;
+    const layout = isFile && source.transposed ? 'packedTransposed' : form;
+    const copy = ranges
+      ? await typed(() => this.addon.loadState(ranges, dtype, layout))
+      : typedNow(() =>
+          this.addon.createState(dtype, [...shape], source.kind === 'data' ? source.data : null),
+        );
     if (state.copyOn(this)) copy.release();
     else state.keepCopy(this, copy);
-  }
-
-  /** Joins what several ranges hold; each is read by itself, as memory of the dtype is given. */
-  private async loadStacked(
-    { dtype, shape }: State,
-    ranges: readonly FileRange[],
-  ): Promise<NativeState> {
-    const count = elementCount(shape);
-    const half = dtype === 'float16' || dtype === 'bfloat16';
-    const all = half ? new Uint16Array(count) : new Float32Array(count);
-    const given = dtype === 'int8' || dtype === 'int4' ? 'float32' : dtype;
-    let at = 0;
-    for (const range of ranges) {
-      const part = await typed(() => this.addon.loadState(range, given, 'plain'));
-      const contents = typedNow(() => part.read());
-      part.release();
-      all.set(contents, at);
-      at += contents.length;
-    }
-    return typedNow(() => this.addon.createState(dtype, [...shape], all));
   }
 
   async read(state: State): Promise<Float32Array | Int32Array | Uint16Array> {
@@ -162,7 +131,8 @@ function packedStates(program: Program): Set<number> {
   const packed = new Set<number>();
   const plain = new Set<number>();
   for (const { op, attributes, operands } of program.nodes) {
-    const readPacked = op === 'linear' ? 1 : op === 'embedding' && attributes.packed ? 0 : -1;
+    const isTable = op === 'embedding' && attributes.packed;
+    const readPacked = op === 'linear' ? 1 : op === 'linearExperts' ? 2 : isTable ? 0 : -1;
     operands.forEach((operand, i) => {
       const source = program.values[operand]?.source;
       if (source?.kind === 'state') (i === readPacked ? packed : plain).add(source.state);

@@ -196,8 +196,7 @@ export class Parameters {
       for (const { state, role } of this.states.values()) {
         signal?.throwIfAborted();
         const bytes = sizeOf(state);
-        // What is joined of several tensors is held twice meanwhile, and so is alone.
-        const room = state.source.kind === 'files' ? 0 : Math.max(0, bytesAhead - bytes);
+        const room = Math.max(0, bytesAhead - bytes);
         while (begun.length > 0 && begunBytes > room) await finishOldest();
         const done = backend.load(state, role === 'linear' || state.isTied ? 'packed' : 'plain');
         done.catch(() => undefined); // its turn to be awaited may come after it has failed

@@ -104,6 +104,7 @@ export async function loadEncoder(
     onProgress: reporting('load', onProgress),
   });
   weightsRead.catch(() => undefined); // awaited below, maybe after it has failed
+  let model: EncoderModel | undefined;
   try {
     const tokenizer = await openTokenizer(folder);
     checkTokenizer(tokenizer, encoder.limits.vocabSize);
@@ -130,7 +131,7 @@ export async function loadEncoder(
       activation: description.activation,
       unusedTensors: weights.unused,
     };
-    const model =
+    model =
       encoder instanceof Decoder
         ? new DecoderModel({
             ...parts,
@@ -146,6 +147,7 @@ export async function loadEncoder(
   } catch (error) {
     stop.abort(error);
     await weightsRead.catch(() => undefined);
+    model?.dispose(); // a decoder has a cache of its own
     parameters.dispose();
     throw error;
   }

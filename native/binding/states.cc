@@ -59,16 +59,22 @@ Napi::Value createState(const Napi::CallbackInfo& info) {
 
 Napi::Value loadState(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (!info[0].IsObject()) wrongArgument(info[0], "source", "an object");
-  const Napi::Object source = info[0].As<Napi::Object>();
-  const std::string path = toText(source.Get("path"), "source.path");
-  const std::vector<int64_t> dims = toIntegers(source.Get("dims"), "source.dims");
-  const HeddleFileRange range = {path.c_str(),
-                                 toInteger(source.Get("offset"), "source.offset"),
-                                 toInteger(source.Get("bytes"), "source.bytes"),
-                                 toFileDType(source.Get("dtype"), "source.dtype"),
-                                 dims.data(),
-                                 static_cast<int>(dims.size())};
+  const std::vector<Napi::Value> sources = toValues(info[0], "sources");
+  std::vector<std::string> paths(sources.size());
+  std::vector<std::vector<int64_t>> dims(sources.size());
+  std::vector<HeddleFileRange> ranges(sources.size());
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (!sources[i].IsObject()) wrongArgument(sources[i], "source", "an object");
+    const Napi::Object source = sources[i].As<Napi::Object>();
+    paths[i] = toText(source.Get("path"), "source.path");
+    dims[i] = toIntegers(source.Get("dims"), "source.dims");
+    ranges[i] = {paths[i].c_str(),
+                 toInteger(source.Get("offset"), "source.offset"),
+                 toInteger(source.Get("bytes"), "source.bytes"),
+                 toFileDType(source.Get("dtype"), "source.dtype"),
+                 dims[i].data(),
+                 static_cast<int>(dims[i].size())};
+  }
   const HeddleDType dtype = toDType(info[1], "dtype");
   const HeddleForm form = toForm(info[2], "form");
   Environment& environment = Environment::of(env);
@@ -76,8 +82,8 @@ Napi::Value loadState(const Napi::CallbackInfo& info) {
   environment.add(pending);
   const Napi::Value promise = pending->promise();
   HeddleError error;
-  if (!heddleLoadState(environment.group(), &range, dtype, form, PendingLoad::loaded, pending,
-                       &error)) {
+  if (!heddleLoadState(environment.group(), ranges.data(), ranges.size(), dtype, form,
+                       PendingLoad::loaded, pending, &error)) {
     environment.refuse(pending, error);
   }
   return promise;

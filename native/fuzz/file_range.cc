@@ -58,9 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const KernelTable& kernels = scalar::table();
   try {
     checkFileRange(range);
-    checkForm(range, dtype, form);
+    checkForm({range}, dtype, form);
     const State state(
-        loadWeights(range, dtype, form, {kernels, {*team, 1}, *pool, *slab, cancelled}));
+        loadWeights({range}, dtype, form, {kernels, {*team, 1}, *pool, *slab, cancelled}));
     if (range.offset + range.bytes > kFileBytes) abort();
     std::vector<char> contents(static_cast<size_t>(state.storage().plainBytes()));
     state.read(contents.data(), kernels.packing);

@@ -31,8 +31,9 @@ class Weights : public ::testing::Test {
                                 int64_t columns = 5) {
     const FileRange range = {path_, 0, 60, FileDType::kF32, 2, {rows, columns}};
     checkFileRange(range);
-    checkForm(range, dtype, form);
-    return loadWeights(range, dtype, form, {scalar::table(), {team_, 2}, pool_, slab_, cancelled_});
+    checkForm({range}, dtype, form);
+    return loadWeights({range}, dtype, form,
+                       {scalar::table(), {team_, 2}, pool_, slab_, cancelled_});
   }
 
   static std::vector<float> read(const State& state) {
@@ -146,10 +147,10 @@ TEST(Slab, PartsLieSideBySideAndKeepTheirBlock) {
 TEST_F(Weights, OnlyMatricesOfFloatsCanBePacked) {
   EXPECT_THROW(load(Form::kPacked, DType::kInt32), Error);
   const FileRange vector = {path_, 0, 60, FileDType::kF32, 1, {15}};
-  EXPECT_THROW(checkForm(vector, DType::kFloat32, Form::kPacked), Error);
+  EXPECT_THROW(checkForm({vector}, DType::kFloat32, Form::kPacked), Error);
   const FileRange empty = {path_, 0, 0, FileDType::kF32, 2, {0, 5}};
-  EXPECT_THROW(checkForm(empty, DType::kFloat32, Form::kPacked), Error);
-  EXPECT_NO_THROW(checkForm(empty, DType::kFloat32, Form::kPlain));
+  EXPECT_THROW(checkForm({empty}, DType::kFloat32, Form::kPacked), Error);
+  EXPECT_NO_THROW(checkForm({empty}, DType::kFloat32, Form::kPlain));
 }
 
 // Matrices of many pieces, which the team reads at once.
@@ -177,7 +178,7 @@ class LargeWeights : public ::testing::Test {
   std::shared_ptr<Storage> load(Form form, DType dtype, const KernelTable& kernels) {
     const FileRange range = {path_, 0, kRows * kColumns * 4, FileDType::kF32, 2, {kRows, kColumns}};
     checkFileRange(range);
-    return loadWeights(range, dtype, form, {kernels, {team_, 2}, pool_, slab_, cancelled_});
+    return loadWeights({range}, dtype, form, {kernels, {team_, 2}, pool_, slab_, cancelled_});
   }
 
   char path_[256];
@@ -213,6 +214,34 @@ TEST_F(LargeWeights, EveryDTypeAndFormReadsBack) {
         }
         EXPECT_EQ(wrong, 0) << kernels->isa << ", dtype " << static_cast<int>(dtype) << ", form "
                             << static_cast<int>(form);
+      }
+    }
+  }
+}
+
+TEST_F(LargeWeights, MatricesThatAreJoinedAreOne) {
+  const char* why = "";
+  const KernelTable* fastest = selectKernels(nullptr, &why);
+  // The first of each kind ends between panels, the second within one.
+  for (const std::vector<int64_t>& rows : {std::vector<int64_t>{320, 640, 43}, {3, 500, 500}}) {
+    std::vector<FileRange> ranges;
+    int64_t first = 0;
+    for (int64_t count : rows) {
+      const int64_t row = kColumns * 4;
+      ranges.push_back({path_, first * row, count * row, FileDType::kF32, 2, {count, kColumns}});
+      first += count;
+    }
+    for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
+      for (Form form : {Form::kPlain, Form::kPacked}) {
+        checkForm(ranges, dtype, form);
+        const State joined(
+            loadWeights(ranges, dtype, form, {*fastest, {team_, 2}, pool_, slab_, cancelled_}));
+        const State whole(load(form, dtype, *fastest));
+        EXPECT_EQ(joined.dims()[0], kRows);
+        std::vector<char> found(values_.size() * 4), expected(values_.size() * 4);
+        joined.read(found.data(), fastest->packing);
+        whole.read(expected.data(), fastest->packing);
+        EXPECT_TRUE(found == expected) << rows[0] << " rows, dtype " << static_cast<int>(dtype);
       }
     }
   }

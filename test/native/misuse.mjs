@@ -32,7 +32,10 @@ export async function misuses(addon, folder, words, { rows, inner, outer }) {
     (change, dtype = 'float32', form = 'plain') =>
     () =>
       addon.loadState(
-        { path, offset: 0, bytes: 64, dtype: 'F32', dims: [4, 4], ...change },
+        [change].flat().map((each) => ({
+          ...{ path, offset: 0, bytes: 64, dtype: 'F32', dims: [4, 4] },
+          ...each,
+        })),
         dtype,
         form,
       );
@@ -220,7 +223,12 @@ export async function misuses(addon, folder, words, { rows, inner, outer }) {
     ],
     ['a packed vector', 'ERR_ARGUMENT', load({ dims: [16] }, 'float32', 'packed')],
     ['a form that is none', 'ERR_ARGUMENT', load({}, 'float32', 'folded')],
-    ['no source', 'ERR_ARGUMENT', () => addon.loadState(null, 'float32', 'plain')],
+    ['no list of sources', 'ERR_ARGUMENT', () => addon.loadState(null, 'float32', 'plain')],
+    ['no source', 'ERR_ARGUMENT', () => addon.loadState([], 'float32', 'plain')],
+    ['a source that is none', 'ERR_ARGUMENT', () => addon.loadState([null], 'float32', 'plain')],
+    ['vectors that are joined', 'ERR_ARGUMENT', load([{ dims: [16] }, { dims: [16] }])],
+    ['columns that differ', 'ERR_ARGUMENT', load([{}, { dims: [8, 2] }])],
+    ['joined and transposed', 'ERR_ARGUMENT', load([{}, {}], 'float32', 'packedTransposed')],
     ['0 threads', 'ERR_ARGUMENT', () => addon.setThreads(0)],
     ['257 threads', 'ERR_ARGUMENT', () => addon.setThreads(257)],
     [

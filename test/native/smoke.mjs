@@ -71,8 +71,8 @@ async function computes() {
   const path = join(folder, 'weights');
   writeFileSync(path, weight);
   const range = { path, offset: 0, bytes: weight.byteLength, dtype: 'F32', dims: [outer, inner] };
-  const packed = await addon.loadState(range, 'float32', 'packed');
-  const again = await addon.loadState(range, 'float32', 'packed');
+  const packed = await addon.loadState([range], 'float32', 'packed');
+  const again = await addon.loadState([range], 'float32', 'packed');
   assert.equal(addon.counters().stateBytes, packed.bytes, 'the same range is the same memory');
   assert.deepEqual(packed.read(), weight);
   again.release();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DecoderModel } from '../../lib/tasks/decoder_model.js';
 import { load } from '../../lib/tasks/load.js';
+import type { LoadProgress } from '../../lib/tasks/load_options.js';
 import { fixture, ids } from '../models/decoders.js';
 import { nativeBackend } from '../native.js';
 
@@ -127,5 +128,17 @@ describe('generate', () => {
     }
     const { states, plans } = addon.counters();
     expect({ states, plans }).toEqual({ states: before.states, plans: before.plans });
+  });
+
+  it('leaves nothing behind where the model is aborted while it loads', async () => {
+    const { addon } = nativeBackend();
+    const { states } = addon.counters();
+    const abort = new AbortController();
+    const onProgress = ({ stage }: LoadProgress): void => {
+      if (stage === 'load') abort.abort(new Error('enough'));
+    };
+    const loading = load(fixture('llama/1'), { signal: abort.signal, onProgress });
+    await expect(loading).rejects.toThrow('enough');
+    expect(addon.counters().states).toBe(states);
   });
 });
