@@ -136,7 +136,7 @@ const Line kLines[] = {
    {{"bidirectional", 0, 1}, {"maxDistance", 1, 1 << 24}}, {}, false, checkRelativeBiasGradient},
   {"unfoldGradient", "gradient f32[R,O], positions " POSITIONS "[R], segments offsets<R>[S+1] -> f32[R,C]",
    {{"W", 1, 1 << 20}}, {}, false, checkUnfoldGradient},
-  {"columnsGradient", "gradient f32[R,O] -> f32[R,C]",
+  {"columnsGradient", "gradient f32[R,O], residual? f32[R,C] -> f32[R,C]",
    {{"first", 0, kAnyLimit}, {"step", 1, kAnyLimit}, {"size", 1, kAnyLimit}, {"count", 1, kAnyLimit}},
    {}, false, checkColumnsGradient},
   {"attentionGradient",

@@ -103,7 +103,12 @@ function withoutUnused(program: Program): Program {
 }
 
 /** The operand that takes a residual, for the kernels that can add one. */
-const residualSlot: Readonly<Record<string, number>> = { linear: 3, matmul: 3, embedding: 2 };
+const residualSlot: Readonly<Record<string, number>> = {
+  linear: 3,
+  matmul: 3,
+  columnsGradient: 1,
+  embedding: 2,
+};
 
 /** The epilogue is act(x·Wᵀ + bias) + residual: no activation can follow a residual. */
 function canActivate(linear: ProgramNode): boolean {

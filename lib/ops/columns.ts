@@ -23,6 +23,7 @@ const gradientRule = registerOp<ColumnBlocks & { width: number }>({
   },
   lower: ({ first, step, size, count }) => ({
     kernel: 'columnsGradient',
+    operands: [0, 1], // the second is only fused in
     ints: [first, step, size, count],
     floats: [],
   }),

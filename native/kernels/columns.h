@@ -12,7 +12,7 @@ namespace heddle::HEDDLE_ISA {
 
 static void columns(const Call& call, int thread, int threads, Scratch scratch);
 
-// The same blocks put back, zeros elsewhere: the gradient by x.
+// The same blocks put back, zeros elsewhere, plus a residual: the gradient by x.
 static void columnsGradient(const Call& call, int thread, int threads, Scratch scratch);
 
 }  // namespace heddle::HEDDLE_ISA

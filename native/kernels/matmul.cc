@@ -4,11 +4,10 @@
 // pairs.
 //
 // Each thread packs what it needs into its own scratch, so that the team never waits for another's:
-// rows of a transposed a once for all the tasks of a chunk that follow one another; of b a panel at
-// a time where its columns are contiguous, else all panels of a task, for longer pieces of its
-// rows.
+// of a transposed a block of k of a task's rows, which stays where the next task has the same; of b
+// a panel at a time, where it can be while the first rows are multiplied.
 #include "kernels/epilogue.h"
-#include "kernels/rounding.h"
+#include "kernels/matmul_packing.h"
 #include "kernels/tasks.h"
 
 namespace heddle::HEDDLE_ISA {
@@ -52,141 +51,157 @@ HEDDLE_INLINE bool multipliesPairs(const Matmul& matmul) {
 #endif
 }
 
-HEDDLE_INLINE int64_t evenUp(int64_t k) { return k + (k & 1); }
+// A transposed a is copied anew for the panels of each task: rows are cut further before the panels
+// are.
+constexpr int64_t kLeastCopiedRows = 16 * kTileRows;
+
+static Tasks cutProduct(const Matmul& matmul, int threads) {
+  Tasks tasks = cutTasks(matmul.m, matmul.n, threads);
+  if (!matmul.transposeA || matmul.m == 0 || matmul.n == 0) return tasks;
+  const int64_t wanted = threads * kTasksPerThread;
+  const int64_t chunks = smaller(wanted, divideUp(matmul.m, kLeastCopiedRows));
+  if (chunks > tasks.chunks) tasks.chunks = chunks;
+  tasks.groups = smaller(divideUp(wanted, tasks.chunks), tasks.panels);
+  return tasks;
+}
 
 // A thread's part of the scratch.
 struct MatmulScratch {
-  float* panels;    // [1 or the panels of a task][block depth][kPanel]
-  float* rows;      // [rows of a chunk][K], where a is transposed or rounded
+  float* panel;     // [block depth][kPanel]
+  float* rows;      // a block of k of a chunk's rows, where a is transposed or rounded
   uint16_t* pairs;  // the same two as bfloat16, where pairs of it are multiplied
 };
 
 struct MatmulSizes {
-  int64_t panels, rows, pairs;  // elements
+  int64_t panel, rows, pairs;  // elements
 
   MatmulSizes(const Matmul& matmul) {
     const bool narrow = multipliesPairs(matmul);
-    const int64_t most = matmul.transposeB ? 1 : kGroupPanels;
-    panels = smaller(divideUp(matmul.n, kPanel), most) * kPanel * cutDepth(matmul.k).size;
+    const int64_t depth = cutDepth(matmul.k).size;
     const int64_t chunk = smaller(matmul.m, kChunkRows);
     const bool copies = matmul.transposeA || (matmul.roundInputs && !narrow);
-    rows = copies ? divideUp(chunk * matmul.k, kPanel) * kPanel : 0;
-    pairs = narrow ? panels + chunk * evenUp(matmul.k) : 0;
+    panel = kPanel * depth;
+    rows = copies ? divideUp(chunk * depth, kPanel) * kPanel : 0;
+    pairs = narrow ? panel + chunk * depth : 0;
   }
 };
 
 static size_t matmulScratch(const Call& call) {
   const MatmulSizes sizes(readMatmul(call));
-  return static_cast<size_t>(sizes.panels + sizes.rows) * sizeof(float) +
+  return static_cast<size_t>(sizes.panel + sizes.rows) * sizeof(float) +
          static_cast<size_t>(sizes.pairs) * sizeof(uint16_t);
 }
 
-// One value of k of all panels. Columns beyond the last are zeros: they are multiplied, and thrown
-// away.
-static void packDepth(const float* from, int64_t columns, float* to, int64_t panelStride) {
-  for (; columns >= kPanel; columns -= kPanel, from += kPanel, to += panelStride) {
-    for (int v = 0; v < kTileVectors; v++) store(to + v * kLanes, load(from + v * kLanes));
-  }
-  for (int64_t j = 0; columns > 0 && j < kPanel; j++) to[j] = j < columns ? from[j] : 0.0f;
-}
-
-// Some columns of a block of b, as panels.
-static void packColumns(const Matmul& matmul, int64_t start, int64_t depth, int64_t column,
-                        int64_t columns, float* panels) {
-  if (!matmul.transposeB) {
-    const float* from = matmul.b + start * matmul.n + column;
-    for (int64_t k = 0; k < depth; k++) {
-      packDepth(from + k * matmul.n, columns, panels + k * kPanel, depth * kPanel);
-    }
-    return;
-  }
-  if (columns < kPanel) {
-    __builtin_memset(panels, 0, sizeof(float) * static_cast<size_t>(depth * kPanel));
-  }
-  transposeTo(matmul.b + column * matmul.k + start, matmul.k, panels, kPanel,
-              static_cast<int>(columns), static_cast<int>(depth));
-}
-
-// Rows of a as they are multiplied, from the first value of k on.
+// A block of k of some rows of a, as they are multiplied.
 struct LeftSide {
-  const float* floats;
+  const float* floats;  // of InterleavedFormat where a is transposed, but for pairs
   int64_t stride;
   const uint16_t* pairs;
   int64_t pairStride;
 };
 
-// Makes what a task's rows need; they stay for the tasks of the same chunk.
-static LeftSide packRows(const Matmul& matmul, const Task& task, const MatmulScratch& own,
-                         const MatmulSizes& sizes, bool isThere) {
-  const int64_t k = matmul.k;
-  LeftSide side = {matmul.a + task.row * k, k, own.pairs + sizes.panels, evenUp(k)};
-  if (sizes.rows > 0) side.floats = own.rows;
+static LeftSide packRows(const Matmul& matmul, const Task& task, int64_t start, int64_t depth,
+                         const MatmulScratch& own, const MatmulSizes& sizes, bool isThere) {
+  const float* a =
+      matmul.a + (matmul.transposeA ? start * matmul.m + task.row : task.row * matmul.k + start);
+  const int64_t stride = matmul.transposeA ? matmul.m : matmul.k;
+  LeftSide side = {a, stride, own.pairs + sizes.panel, depth + (depth & 1)};
+  if (sizes.rows > 0) side = {own.rows, depth, side.pairs, side.pairStride};
   if (isThere) return side;
-  if (matmul.transposeA) {
-    transposeTo(matmul.a + task.row, matmul.m, own.rows, k, static_cast<int>(k),
-                static_cast<int>(task.rows));
-  }
 #ifdef HEDDLE_BF16_DOT
   if (matmul.roundInputs) {
-    narrowRows(side.floats, k, task.rows, k, own.pairs + sizes.panels, side.pairStride);
-  }
-#else
-  if (matmul.roundInputs) {
-    const float* from = matmul.transposeA ? own.rows : matmul.a + task.row * k;
-    roundRows(from, k, task.rows, k, own.rows, k);
+    if (matmul.transposeA) {
+      transposeTo(a, stride, own.rows, depth, static_cast<int>(depth), static_cast<int>(task.rows));
+    }
+    narrowRows(side.floats, side.stride, task.rows, depth, own.pairs + sizes.panel,
+               side.pairStride);
+    return side;
   }
 #endif
+  if (matmul.transposeA) interleaveRows(a, stride, depth, task.rows, own.rows);
+  if (matmul.roundInputs && matmul.transposeA) {
+    roundRows(own.rows, 0, 1, task.rows * depth, own.rows, 0);
+  } else if (matmul.roundInputs) {
+    roundRows(a, stride, task.rows, depth, own.rows, depth);
+  }
   return side;
 }
 
-// A block of k of some columns, which own.panels holds.
+// The first tile apart from the others: it makes the panel as it goes, where b lies in rows and the
+// panel is whole. `block` has all but the panel.
+template <class Format>
+static void multiplyFloats(const Matmul& matmul, Block<Format> block, const float* b,
+                           int64_t stride, float* panel) {
+  const int64_t all = block.rows;
+  block.b = panel;
+  block.rows = firstTile(all);
+  if (matmul.transposeB || block.columns < kPanel) {
+    packPanelOf(b, stride, matmul.transposeB, block.depth, block.columns, panel);
+    if (matmul.roundInputs) roundRows(panel, 0, 1, block.depth * kPanel, panel, 0);
+    multiplyBlock<Format>(block);
+  } else if (matmul.roundInputs) {
+    withRows<PackingTile<true>>(block.rows, block, b, stride, panel);
+  } else {
+    withRows<PackingTile<false>>(block.rows, block, b, stride, panel);
+  }
+  block.a += block.rows * block.aStride;
+  block.c += block.rows * block.cStride;
+  block.rows = all - block.rows;
+  if (block.rows > 0) multiplyBlock<Format>(block);
+}
+
+// A block of k of some columns that make a panel.
 static void multiplyColumns(const Matmul& matmul, const LeftSide& side, const MatmulScratch& own,
-                            int64_t start, int64_t depth, int64_t rows, int64_t columns, float* c) {
-  const int64_t panels = divideUp(columns, kPanel);
+                            int64_t start, int64_t depth, const Task& task, int64_t column) {
+  const int64_t columns = smaller(kPanel, task.column + task.columns - column);
+  const int64_t stride = matmul.transposeB ? matmul.k : matmul.n;
+  const float* b =
+      matmul.b + (matmul.transposeB ? column * stride + start : start * stride + column);
+  float* const c = matmul.c + task.row * matmul.n + column;
 #ifdef HEDDLE_BF16_DOT
   if (matmul.roundInputs) {
-    const int64_t stride = evenUp(depth) * kPanel;
-    for (int64_t p = 0; p < panels; p++) {
-      narrowPanel(own.panels + p * depth * kPanel, depth, own.pairs + p * stride);
-    }
-    multiplyBlock<Bf16PairFormat>({side.pairs + start, side.pairStride, own.pairs, stride, c,
-                                   matmul.n, rows, columns, depth, start == 0, nullptr});
+    packPanelOf(b, stride, matmul.transposeB, depth, columns, own.panel);
+    narrowPanel(own.panel, depth, own.pairs);
+    multiplyBlock<Bf16PairFormat>({side.pairs, side.pairStride, own.pairs, 0, c, matmul.n,
+                                   task.rows, columns, depth, start == 0, nullptr});
     return;
   }
 #endif
-  if (matmul.roundInputs) {
-    const int64_t floats = panels * depth * kPanel;
-    roundRows(own.panels, floats, 1, floats, own.panels, floats);
+  if (matmul.transposeA) {
+    const Block<InterleavedFormat> block = {side.floats, side.stride, nullptr,   0,
+                                            c,           matmul.n,    task.rows, columns,
+                                            depth,       start == 0,  nullptr};
+    return multiplyFloats(matmul, block, b, stride, own.panel);
   }
-  multiplyBlock<Float32Format>({side.floats + start, side.stride, own.panels, depth * kPanel, c,
-                                matmul.n, rows, columns, depth, start == 0, nullptr});
+  const Block<Float32Format> block = {side.floats, side.stride, nullptr,   0,
+                                      c,           matmul.n,    task.rows, columns,
+                                      depth,       start == 0,  nullptr};
+  multiplyFloats(matmul, block, b, stride, own.panel);
 }
 
 static void matmul(const Call& call, int, int threads, Scratch scratch) {
   const Matmul matmul = readMatmul(call);
-  const Tasks tasks = cutTasks(matmul.m, matmul.n, threads);
+  const Tasks tasks = cutProduct(matmul, threads);
   const DepthBlocks blocks = cutDepth(matmul.k);
   const MatmulSizes sizes(matmul);
   float* const memory = static_cast<float*>(scratch.data);
-  const MatmulScratch own = {memory, memory + sizes.panels,
-                             reinterpret_cast<uint16_t*>(memory + sizes.panels + sizes.rows)};
+  const MatmulScratch own = {memory, memory + sizes.panel,
+                             reinterpret_cast<uint16_t*>(memory + sizes.panel + sizes.rows)};
   const bool finishes = matmul.bias || matmul.residual || matmul.activation != Activation::kNone;
-  int64_t packedRow = -1;
+  int64_t packedRow = -1, packedStart = -1;
 
   for (int64_t number; (number = claim(call.work)) < countTasks(tasks);) {
     if (isCancelled(call)) return;
     const Task task = taskAt(tasks, number);
-    const LeftSide side = packRows(matmul, task, own, sizes, task.row == packedRow);
-    packedRow = task.row;
-    float* const c = matmul.c + task.row * matmul.n + task.column;
     for (int64_t i = 0; i < blocks.count; i++) {
       const int64_t start = i * blocks.size;
       const int64_t depth = smaller(blocks.size, matmul.k - start);
-      const int64_t step = matmul.transposeB ? kPanel : task.columns;
-      for (int64_t column = 0; column < task.columns; column += step) {
-        const int64_t columns = smaller(step, task.columns - column);
-        packColumns(matmul, start, depth, task.column + column, columns, own.panels);
-        multiplyColumns(matmul, side, own, start, depth, task.rows, columns, c + column);
+      const bool isThere = task.row == packedRow && start == packedStart;
+      const LeftSide side = packRows(matmul, task, start, depth, own, sizes, isThere);
+      packedRow = task.row;
+      packedStart = start;
+      for (int64_t at = 0; at < task.columns; at += kPanel) {
+        multiplyColumns(matmul, side, own, start, depth, task, task.column + at);
       }
     }
     if (!finishes) continue;
@@ -196,7 +211,7 @@ static void matmul(const Call& call, int, int threads, Scratch scratch) {
             matmul.residual ? matmul.residual + place : nullptr,
             matmul.n,
             {}},
-           c, matmul.n, task.rows, task.columns);
+           matmul.c + place, matmul.n, task.rows, task.columns);
   }
 }
 

@@ -51,6 +51,14 @@ struct Float32Format {
   HEDDLE_INLINE F32 accumulate(F32 x, F32 w, F32 sum) { return fma(x, w, sum); }
 };
 
+// Each tile's rows side by side, [k][Rows], the tiles one after another: what a transposed matrix
+// is copied to. A stride is the depth, so that a row's place is where its tile begins.
+struct InterleavedFormat : Float32Format {};
+template <class Format>
+constexpr bool kInterleaved = false;
+template <>
+constexpr bool kInterleaved<InterleavedFormat> = true;
+
 struct Bf16Format : Float32Format {
   using Weight = uint16_t;
   HEDDLE_INLINE F32 weights(const uint16_t* p) { return loadBf16(p); }
@@ -122,7 +130,7 @@ HEDDLE_INLINE void multiplyStep(const typename Format::Input* a, int64_t aStride
     }
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; i++) {
-      const auto x = Format::input(a + i * aStride);
+      const auto x = Format::input(a + (kInterleaved<Format> ? i : i * aStride));
 #pragma GCC unroll 16
       for (int v = 0; v < kTileVectors; v++) {
         auto& sum = sums[i][panel * kTileVectors + v];
@@ -138,6 +146,7 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
                          const Ahead<Format>& ahead) {
   constexpr int kDepth = Format::kDepth;
   constexpr int kVectors = Panels * kTileVectors;
+  constexpr int kAhead = kInterleaved<Format> ? Rows : kDepth;  // from one value of a row on
   const int64_t aStride = block.aStride;
   const int64_t panelStride = block.panelStride;
   uintptr_t wanted = ahead.weights;
@@ -165,13 +174,13 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
 #pragma GCC unroll 4
     for (int step = 0; step < kStrip; step += kDepth) {
       multiplyStep<Format, Rows, Panels>(a, aStride, b, panelStride, sums);
-      a += kDepth;
+      a += kAhead;
       b += kPanel * kDepth;
     }
   }
   for (; k < block.depth; k += kDepth) {
     multiplyStep<Format, Rows, Panels>(a, aStride, b, panelStride, sums);
-    a += kDepth;
+    a += kAhead;
     b += kPanel * kDepth;
   }
 #pragma GCC unroll 16
