@@ -2,12 +2,15 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { costOf } from '../graph/cost.js';
 import { inRecordedOrder, trace } from '../graph/program.js';
-import { type OpRule, type ReferenceTensor, ruleOf } from '../graph/rules.js';
+import { type CostOperand, type OpRule, type ReferenceTensor, ruleOf } from '../graph/rules.js';
 import { resolveShape } from '../graph/shape.js';
 import { expectTensor, type Tensor } from '../graph/tensor.js';
 
 /** Path lengths that are kept of one node. */
 const mostPairs = 2 ** 24;
+
+/** Operations and bytes of all that is evaluated to find them: minutes. */
+const mostWork = 2 ** 36;
 
 export interface OperationCount {
   /** Floating-point operations, a multiply-add as two, by the formulas of the ops. */
@@ -48,15 +51,15 @@ export function countOperations(output: Tensor): OperationCount {
  * is evaluated once for each row of its operands that depends on the source.
  *
  * @param output, source whose sizes are all known. @returns a row for each row of output. Throws ERR_SHAPE for symbolic sizes,
- * ERR_ARGUMENT for more than 2^24 pairs of rows, ERR_UNSUPPORTED for graphs of gradients, those that write states, or read integers that are not there until a run.
+ * ERR_ARGUMENT for more than 2^24 pairs of rows and for what would take minutes, ERR_UNSUPPORTED for graphs of gradients, those that write states, or read integers that are not there until a run.
  */
 export function pathLengths(output: Tensor, source: Tensor): number[][] {
   expectTensor(output, 'pathLengths: output');
   expectTensor(source, 'pathLengths: source');
   const width = rowsOf(sizesOf(source, 'pathLengths'));
-  for (const node of [source, ...inRecordedOrder([output])]) {
-    checkPairs(rowsOf(sizesOf(node, 'pathLengths')), width);
-  }
+  const nodes = inRecordedOrder([output]);
+  for (const node of [source, ...nodes]) checkPairs(rowsOf(sizesOf(node, 'pathLengths')), width);
+  checkWork(nodes.reduce((sum, node) => sum + workOf(node), 0));
   const lengths = new Map<Tensor, number[][]>();
   lengths.set(
     source,
@@ -64,7 +67,7 @@ export function pathLengths(output: Tensor, source: Tensor): number[][] {
       Array.from({ length: width }, (_, j) => (i === j ? 0 : Infinity)),
     ),
   );
-  for (const node of inRecordedOrder([output])) {
+  for (const node of nodes) {
     if (node.source.kind === 'further') {
       const found = 'a further result of an op';
       throw mismatch('ERR_UNSUPPORTED', 'pathLengths', 'the first results of ops', found);
@@ -89,6 +92,26 @@ function checkPairs(rows: number, width: number): void {
   if (rows * width <= mostPairs) return;
   const expected = `at most ${mostPairs} pairs of a row and one of the source`;
   throw mismatch('ERR_ARGUMENT', 'pathLengths', expected, `${rows} · ${width}`);
+}
+
+/** At most, of an op that is evaluated for each row of its operands. */
+function workOf(node: Tensor): number {
+  if (node.source.kind !== 'op') return 0;
+  const sized = (value: Tensor): CostOperand => ({
+    shape: sizesOf(value, 'pathLengths'),
+    dtype: value.dtype,
+  });
+  const { op, operands, attributes } = node.source;
+  const given = operands.map((operand) => operand && sized(operand));
+  const rows = given.reduce((sum, operand) => sum + (operand ? rowsOf(operand.shape) : 0), 0);
+  const { flops, bytes } = ruleOf(op).cost(given as CostOperand[], attributes, sized(node));
+  return rows * (flops + bytes);
+}
+
+function checkWork(work: number): void {
+  if (work <= mostWork) return;
+  const expected = `a graph whose ops, evaluated for each row of their operands, take at most ${mostWork} operations`;
+  throw mismatch('ERR_ARGUMENT', 'pathLengths', expected, `about ${work.toExponential(1)}`);
 }
 
 /** Calls `use` for each row of a node and each row of an operand that it depends on, with the path lengths of the latter. */

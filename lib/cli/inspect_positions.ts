@@ -13,6 +13,7 @@ const names: Readonly<Record<PositionalEncoding['kind'], { what: string; value: 
   learned: { what: 'a learned table', value: 'mean cosine of two positions' },
   rotary: { what: 'rotary', value: 'mean cosine of the angles' },
   relative: { what: 'a learned bias by distance', value: 'bias of a head' },
+  disentangled: { what: 'vectors of distances', value: 'cosine with the vector of distance 0' },
   alibi: { what: 'a linear bias (ALiBi)', value: 'bias of a head' },
 };
 
@@ -54,7 +55,7 @@ const placeOf = (layers: readonly number[]): string =>
 const columns = 64;
 const heights = [...'▁▂▃▄▅▆▇█'];
 
-function print({ encodings, windows, disentangled }: ModelPositions): void {
+function print({ encodings, windows }: ModelPositions): void {
   for (const { kind, layers, distances, curves } of encodings) {
     printLine(`${names[kind].what}, ${placeOf(layers)}: ${names[kind].value}, by distance`);
     const values = curves.flat();
@@ -72,10 +73,7 @@ function print({ encodings, windows, disentangled }: ModelPositions): void {
     );
     printLine();
   }
-  if (disentangled.length > 0) {
-    printLine(`vectors of distances that contents are multiplied with, ${placeOf(disentangled)}`);
-  }
-  if (encodings.length === 0 && disentangled.length === 0) printLine('no encoding of positions');
+  if (encodings.length === 0) printLine('no encoding of positions');
   const kinds = new Map<string, number[]>();
   windows.forEach(({ before, after }, layer) => {
     const seen = visibleTokens(before, after);

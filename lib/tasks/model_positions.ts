@@ -14,9 +14,10 @@ import type { TextGraph } from './request_batches.js';
 export interface PositionalEncoding {
   /**
    * `learned`: a table added to the words, as the mean cosine of two of its rows. `rotary`: queries and keys are turned, as the mean
-   * cosine of the angles. `relative` and `alibi`: a number added to the scores, for each head.
+   * cosine of the angles. `relative` and `alibi`: a number added to the scores, for each head. `disentangled`: a vector of each
+   * distance that contents are multiplied with (He et al. 2021, "DeBERTa", section 3.1), as its cosine with that of distance 0.
    */
-  readonly kind: 'learned' | 'rotary' | 'relative' | 'alibi';
+  readonly kind: 'learned' | 'rotary' | 'relative' | 'alibi' | 'disentangled';
   /** Layers that have it; none where it is a part of the embeddings. */
   readonly layers: readonly number[];
   /** Of keys from their query, in positions; negative ones lie before it. */
@@ -29,8 +30,6 @@ export interface ModelPositions {
   readonly encodings: readonly PositionalEncoding[];
   /** Of each layer: positions that a query sees before and after its own; null where all. */
   readonly windows: readonly { readonly before: number | null; readonly after: number | null }[];
-  /** Layers whose scores hold products of contents with vectors of distances (DeBERTa): they have no curve without a text. */
-  readonly disentangled: readonly number[];
 }
 
 /** Positions that are looked at, where the model has so many. */
@@ -68,15 +67,15 @@ export async function modelPositions(
   };
   const encoding = { ids, typeIds: new Int32Array(count), overflowed: false };
   const [results = {}] = await read.runEncodings(graph, [encoding], options.signal);
-  const { places = [], windows = [], disentangled = [] } = findings.get(encoder) ?? {};
+  const { places = [], windows = [] } = findings.get(encoder) ?? {};
   const encodings = places.map(({ name, kind, layers }) => {
     const { data, shape } = results[name] ?? { data: new Float32Array(0), shape: [0, 0] };
     return { kind, layers, ...curvesOf[kind](data, shape, count) };
   });
-  return { encodings, windows, disentangled };
+  return { encodings, windows };
 }
 
-interface Findings extends Pick<ModelPositions, 'windows' | 'disentangled'> {
+interface Findings extends Pick<ModelPositions, 'windows'> {
   readonly tensors: Record<string, Tensor>;
   readonly places: readonly { name: string; kind: PositionalEncoding['kind']; layers: number[] }[];
 }
@@ -88,7 +87,6 @@ function findPositions(outputs: Record<string, EncoderOutput>, batch: EncoderBat
   const tensors: Record<string, Tensor> = {};
   const places: { name: string; kind: PositionalEncoding['kind']; layers: number[] }[] = [];
   const windows: ModelPositions['windows'][number][] = [];
-  const disentangled: number[] = [];
   const known = new Map<Tensor, number[]>();
   const keep = (origin: Tensor, kind: PositionalEncoding['kind'], make: () => Tensor): number[] => {
     const layers = known.get(origin) ?? [];
@@ -114,7 +112,7 @@ function findPositions(outputs: Record<string, EncoderOutput>, batch: EncoderBat
       bias: kind,
     } = node.attributes as { left: number; right: number; bias: string };
     windows.push({ before: left < 0 ? null : left, after: right < 0 ? null : right });
-    const [q, , , , , , bias] = node.operands;
+    const [q, , , , , , bias, , relativeKeys, relativeQueries, buckets] = node.operands;
     const turn = q && sourceNode(q);
     if (turn?.op === 'rope') {
       const [, positions, fine, coarse] = turn.operands as Tensor[];
@@ -122,10 +120,13 @@ function findPositions(outputs: Record<string, EncoderOutput>, batch: EncoderBat
         turned(batch, positions, fine, coarse, turn.attributes),
       ).push(layer);
     }
-    if (kind === 'disentangled') disentangled.push(layer);
-    else if (bias) keep(bias, kind === 'relative' ? 'relative' : 'alibi', () => bias).push(layer);
+    const vectors = relativeKeys ?? relativeQueries;
+    if (vectors && buckets) {
+      keep(vectors, 'disentangled', () => embedding(vectors, buckets)).push(layer);
+    }
+    if (bias) keep(bias, kind === 'relative' ? 'relative' : 'alibi', () => bias).push(layer);
   }
-  return { tensors, places, windows, disentangled };
+  return { tensors, places, windows };
 }
 
 /** (1, 0) in each plane, turned by each position: cosines and then sines, [rows, 2·angles]. */
@@ -183,6 +184,16 @@ const curvesOf: Readonly<
       Array.from(data.subarray(head * width, (head + 1) * width)),
     );
     return { distances: range(width, -(width - 1) / 2), curves };
+  },
+  disentangled(data, [rows = 0, width = 0]) {
+    const middle = (rows - 1) / 2;
+    const vectors = range(rows).map((row) => data.subarray(row * width, (row + 1) * width));
+    const own = vectors[middle] ?? new Float32Array(0);
+    const curve = vectors.map((vector) => {
+      const along = vector.reduce((sum, x, i) => sum + x * (own[i] ?? 0), 0);
+      return along / (Math.hypot(...vector) * Math.hypot(...own) || 1);
+    });
+    return { distances: range(rows, -middle), curves: [curve] };
   },
   alibi(data, [heads = 0, , length = 0], count) {
     // A bias by the key's position; the query's is the last, and softmax does not tell a constant.

@@ -105,6 +105,16 @@ describe('pathLengths', () => {
     expect(() => pathLengths(ops.relu(many), many)).toThrow(
       expect.objectContaining({ code: 'ERR_ARGUMENT' }),
     );
+    const wide = rows(2000, 1024);
+    const segments = tensor(Int32Array.of(0, 2000));
+    expect(() =>
+      pathLengths(ops.attention(wide, wide, wide, { heads: 1, segments }), wide),
+    ).toThrow(
+      expect.objectContaining({
+        code: 'ERR_ARGUMENT',
+        message: expect.stringMatching(/take at most/),
+      }),
+    );
     const unknown = input('x', [new SymbolicDim('rows'), 4], 'float32');
     expect(() => pathLengths(ops.relu(unknown), unknown)).toThrow(
       expect.objectContaining({ code: 'ERR_SHAPE' }),

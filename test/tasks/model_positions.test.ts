@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bfloat16FromBits } from '../../lib/graph/half_precision.js';
 import { alibiSlopes } from '../../lib/layers/index.js';
 import { relativeBucket } from '../../lib/ops/index.js';
 import { load } from '../../lib/tasks/load.js';
@@ -109,10 +110,42 @@ describe('modelPositions', () => {
     });
   });
 
-  it('says where scores know distances otherwise, the second time as well', async () => {
-    using model = await load(fixture('models/deberta-v2/base'));
+  it("reads DeBERTa's vectors of distances in each layer, the second time as well", async () => {
+    const folder = fixture('models/deberta-v2/base');
+    const file = await readFile(join(folder, 'model.safetensors'));
+    const length = Number(file.readBigUInt64LE());
+    const header = JSON.parse(file.toString('utf8', 8, 8 + length));
+    const tensor = (name: string) => {
+      const [from, to] = header[name].data_offsets;
+      return Float32Array.from({ length: (to - from) / 2 }, (_, i) =>
+        bfloat16FromBits(file.readUInt16LE(8 + length + from + 2 * i)),
+      );
+    };
+    const { hidden_size: width, position_buckets: span } = await configOf(folder);
+    const table = tensor('encoder.rel_embeddings.weight');
+    const weight = tensor('encoder.layer.0.attention.self.key_proj.weight');
+    const bias = tensor('encoder.layer.0.attention.self.key_proj.bias');
+    /** The first layer's key of a distance, key − query; those below half of the buckets have one each. */
+    const key = (distance: number) =>
+      Array.from(bias, (start, i) => {
+        let sum = start;
+        for (let k = 0; k < width; k++) {
+          sum += (weight[i * width + k] ?? 0) * (table[(span - distance) * width + k] ?? 0);
+        }
+        return sum;
+      });
+    const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
+    const cosine = (a: number[], b: number[]) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+
+    using model = await load(folder);
     const found = await modelPositions(model);
-    expect(found.disentangled).toEqual([0, 1]);
+    const vectors = found.encodings.filter(({ kind }) => kind === 'disentangled');
+    expect(vectors.map(({ layers }) => layers)).toEqual([[0], [1]]);
+    const [first] = vectors;
+    for (const distance of [-3, -2, -1, 0, 1, 2, 3]) {
+      const at = first?.distances.indexOf(distance) ?? -1;
+      expect(first?.curves[0]?.[at]).toBeCloseTo(cosine(key(distance), key(0)), 4);
+    }
     expect(await modelPositions(model)).toEqual(found);
   });
 });
