@@ -1,9 +1,5 @@
 #include "expert_checks.h"
 
-#include <inttypes.h>
-
-#include "error.h"
-
 namespace heddle {
 
 void checkRouteExperts(const NodeView& view) {
