@@ -1,7 +1,5 @@
 #include "expert_checks.h"
 
-#include "node_checks.h"
-
 namespace heddle {
 namespace {
 

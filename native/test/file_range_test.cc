@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "error.h"
 #include "memory.h"
+#include "test/temporary_file.h"
 
 namespace heddle {
 namespace {
@@ -49,30 +49,27 @@ class FileRangeTest : public ::testing::Test {
   static constexpr int64_t kStaging = 4 << 20;
 
   void SetUp() override {
-    snprintf(path_, sizeof path_, "%sheddle-XXXXXX", ::testing::TempDir().c_str());
-    const int descriptor = mkstemp(path_);
-    ASSERT_GE(descriptor, 0);
-    values_.resize(kElements);
-    for (size_t i = 0; i < values_.size(); ++i) values_[i] = static_cast<double>(i % 4096);
-    const size_t bytes = values_.size() * 8;
-    ASSERT_EQ(write(descriptor, values_.data(), bytes), static_cast<ssize_t>(bytes));
-    close(descriptor);
     original_ = readCall;
     readCall = faultyRead;
   }
-  void TearDown() override {
-    readCall = original_;
-    unlink(path_);
+  void TearDown() override { readCall = original_; }
+
+  static std::vector<double> numbers() {
+    std::vector<double> values(kElements);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i % 4096);
+    return values;
   }
 
-  FileRange whole() const { return {path_, 0, kElements * 8, FileDType::kF64, 1, {kElements}}; }
+  FileRange whole() const {
+    return {file_.path(), 0, kElements * 8, FileDType::kF64, 1, {kElements}};
+  }
 
   ErrorCode load(Fault what, int at, DType dtype = DType::kFloat32) {
     fault = what;
     faultAt = at;
     calls = 0;
     try {
-      const InputFile file(path_);
+      const InputFile file(file_.path());
       checkInside(file, whole());
       const AlignedBuffer data(kElements * 4), staging(kStaging);
       readElements(file, whole(), 0, kElements, dtype, data.data(),
@@ -99,8 +96,8 @@ class FileRangeTest : public ::testing::Test {
     return ErrorCode::kNone;
   }
 
-  char path_[256];
-  std::vector<double> values_;
+  std::vector<double> values_ = numbers();
+  const test::TemporaryFile file_{values_.data(), values_.size() * 8};
   std::atomic<int32_t> cancelled_{0};
   std::string message_;
   ReadCall original_ = nullptr;
@@ -112,7 +109,7 @@ TEST_F(FileRangeTest, EveryReadMayFail) {
   ASSERT_GE(reads, 3);
   for (int i = 0; i < reads; ++i) {
     EXPECT_EQ(load(Fault::kError, i), ErrorCode::kFile);
-    EXPECT_NE(message_.find(path_), std::string::npos);
+    EXPECT_NE(message_.find(file_.path()), std::string::npos);
     EXPECT_EQ(load(Fault::kEnd, i), ErrorCode::kFile);
     EXPECT_EQ(load(Fault::kInterrupt, i), ErrorCode::kNone);
     EXPECT_EQ(load(Fault::kShort, i), ErrorCode::kNone);
@@ -120,8 +117,8 @@ TEST_F(FileRangeTest, EveryReadMayFail) {
 }
 
 TEST_F(FileRangeTest, AFileThatShrinksIsAnError) {
-  const InputFile file(path_);
-  ASSERT_EQ(truncate(path_, 5 << 20), 0);
+  const InputFile file(file_.path());
+  ASSERT_EQ(truncate(file_.path(), 5 << 20), 0);
   fault = Fault::kNone;
   try {
     const AlignedBuffer data(kElements * 4), staging(kStaging);
@@ -134,7 +131,7 @@ TEST_F(FileRangeTest, AFileThatShrinksIsAnError) {
 }
 
 TEST_F(FileRangeTest, AFileThatIsTooShortIsAnErrorBeforeAnyRead) {
-  ASSERT_EQ(truncate(path_, kElements * 8 - 1), 0);
+  ASSERT_EQ(truncate(file_.path(), kElements * 8 - 1), 0);
   EXPECT_EQ(load(Fault::kNone, 0), ErrorCode::kFile);
   EXPECT_EQ(calls, 0);
 }
@@ -146,7 +143,7 @@ TEST_F(FileRangeTest, CancellingEndsALoad) {
 
 TEST_F(FileRangeTest, WhatDoesNotFitInt32IsAnError) {
   values_[kElements - 1] = 1e10;
-  FILE* file = fopen(path_, "wb");
+  FILE* file = fopen(file_.path(), "wb");
   fwrite(values_.data(), 8, values_.size(), file);
   fclose(file);
   EXPECT_EQ(load(Fault::kNone, 0, DType::kInt32), ErrorCode::kFormat);
@@ -166,11 +163,11 @@ TEST_F(FileRangeTest, RangesThatCannotBeAreRefused) {
     EXPECT_EQ(check(range), ErrorCode::kFormat);
   }
   const int64_t big = int64_t{1} << 32;
-  EXPECT_EQ(check({path_, 0, 0, FileDType::kF32, 2, {big, big}}), ErrorCode::kFormat);
-  EXPECT_EQ(check({path_, 0, 0, FileDType::kF32, 3, {0, big, big}}), ErrorCode::kFormat);
-  EXPECT_EQ(check({path_, 0, 0, FileDType::kF32, 2, {-1, 0}}), ErrorCode::kFormat);
-  EXPECT_EQ(check({path_, 0, 0, FileDType::kF32, 2, {0, 7}}), ErrorCode::kNone);
-  EXPECT_EQ(check({path_, 4, 4, FileDType::kF32, 0, {}}), ErrorCode::kNone);
+  EXPECT_EQ(check({file_.path(), 0, 0, FileDType::kF32, 2, {big, big}}), ErrorCode::kFormat);
+  EXPECT_EQ(check({file_.path(), 0, 0, FileDType::kF32, 3, {0, big, big}}), ErrorCode::kFormat);
+  EXPECT_EQ(check({file_.path(), 0, 0, FileDType::kF32, 2, {-1, 0}}), ErrorCode::kFormat);
+  EXPECT_EQ(check({file_.path(), 0, 0, FileDType::kF32, 2, {0, 7}}), ErrorCode::kNone);
+  EXPECT_EQ(check({file_.path(), 4, 4, FileDType::kF32, 0, {}}), ErrorCode::kNone);
 }
 
 TEST(InputFile, OnlyRegularFilesAreOpened) {

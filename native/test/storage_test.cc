@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstring>
 #include <vector>
 
 #include "error.h"
 #include "state.h"
+#include "test/temporary_file.h"
 #include "weights.h"
 
 namespace heddle {
@@ -18,18 +18,9 @@ const Packing& packing() { return scalar::table().packing; }
 
 class Weights : public ::testing::Test {
  protected:
-  void SetUp() override {
-    snprintf(path_, sizeof path_, "%sheddle-XXXXXX", ::testing::TempDir().c_str());
-    const int descriptor = mkstemp(path_);
-    ASSERT_GE(descriptor, 0);
-    ASSERT_EQ(write(descriptor, values_, sizeof values_), static_cast<ssize_t>(sizeof values_));
-    close(descriptor);
-  }
-  void TearDown() override { unlink(path_); }
-
   std::shared_ptr<Storage> load(Form form, DType dtype = DType::kFloat32, int64_t rows = 3,
                                 int64_t columns = 5) {
-    const FileRange range = {path_, 0, 60, FileDType::kF32, 2, {rows, columns}};
+    const FileRange range = {file_.path(), 0, 60, FileDType::kF32, 2, {rows, columns}};
     checkFileRange(range);
     checkForm({range}, dtype, form);
     return loadWeights({range}, dtype, form,
@@ -44,7 +35,7 @@ class Weights : public ::testing::Test {
 
   const float values_[15] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
   const std::vector<float> rows_{values_, values_ + 15};
-  char path_[256];
+  const test::TemporaryFile file_{values_, sizeof values_};
   Team team_;
   BlockPool pool_;
   Slab slab_;
@@ -102,7 +93,7 @@ TEST_F(Weights, SameRangeDTypeAndFormIsTheSameMemory) {
 
 TEST_F(Weights, AChangedFileIsAnotherOne) {
   const auto first = load(Form::kPlain);
-  ASSERT_EQ(truncate(path_, 1000), 0);
+  ASSERT_EQ(truncate(file_.path(), 1000), 0);
   EXPECT_NE(load(Form::kPlain), first);
 }
 
@@ -146,9 +137,9 @@ TEST(Slab, PartsLieSideBySideAndKeepTheirBlock) {
 
 TEST_F(Weights, OnlyMatricesOfFloatsCanBePacked) {
   EXPECT_THROW(load(Form::kPacked, DType::kInt32), Error);
-  const FileRange vector = {path_, 0, 60, FileDType::kF32, 1, {15}};
+  const FileRange vector = {file_.path(), 0, 60, FileDType::kF32, 1, {15}};
   EXPECT_THROW(checkForm({vector}, DType::kFloat32, Form::kPacked), Error);
-  const FileRange empty = {path_, 0, 0, FileDType::kF32, 2, {0, 5}};
+  const FileRange empty = {file_.path(), 0, 0, FileDType::kF32, 2, {0, 5}};
   EXPECT_THROW(checkForm({empty}, DType::kFloat32, Form::kPacked), Error);
   EXPECT_NO_THROW(checkForm({empty}, DType::kFloat32, Form::kPlain));
 }
@@ -158,31 +149,25 @@ class LargeWeights : public ::testing::Test {
  protected:
   static constexpr int64_t kRows = 1003, kColumns = 517;
 
-  void SetUp() override {
-    snprintf(path_, sizeof path_, "%sheddle-XXXXXX", ::testing::TempDir().c_str());
-    const int descriptor = mkstemp(path_);
-    ASSERT_GE(descriptor, 0);
-    values_.resize(kRows * kColumns);
-    // Exact in half precision too.
-    for (size_t i = 0; i < values_.size(); ++i) values_[i] = static_cast<float>(i * 7919 % 251);
-    const size_t bytes = values_.size() * sizeof(float);
-    ASSERT_EQ(write(descriptor, values_.data(), bytes), static_cast<ssize_t>(bytes));
-    close(descriptor);
-    original_ = readCall;
-  }
-  void TearDown() override {
-    readCall = original_;
-    unlink(path_);
+  void SetUp() override { original_ = readCall; }
+  void TearDown() override { readCall = original_; }
+
+  // Exact in half precision too.
+  static std::vector<float> numbers() {
+    std::vector<float> values(kRows * kColumns);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 7919 % 251);
+    return values;
   }
 
   std::shared_ptr<Storage> load(Form form, DType dtype, const KernelTable& kernels) {
-    const FileRange range = {path_, 0, kRows * kColumns * 4, FileDType::kF32, 2, {kRows, kColumns}};
+    const FileRange range = {file_.path(),    0, kRows * kColumns * 4,
+                             FileDType::kF32, 2, {kRows, kColumns}};
     checkFileRange(range);
     return loadWeights({range}, dtype, form, {kernels, {team_, 2}, pool_, slab_, cancelled_});
   }
 
-  char path_[256];
-  std::vector<float> values_;
+  const std::vector<float> values_ = numbers();
+  const test::TemporaryFile file_{values_.data(), values_.size() * sizeof(float)};
   Team team_;
   BlockPool pool_;
   Slab slab_;
