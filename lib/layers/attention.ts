@@ -6,6 +6,7 @@ import { Layer } from './layer.js';
 import { Linear } from './linear.js';
 import type { LayerOptions } from './scope.js';
 import { type Sequences, unseen } from './sequence.js';
+import { attentionDropout, type Dropout, type DropoutRates, dropoutRates } from './train_mode.js';
 
 /** Names of the four projections below the layer, as the checkpoint spells them. */
 export interface AttentionNames {
@@ -28,6 +29,8 @@ export interface MultiHeadAttentionOptions extends LayerOptions {
   numKeyHeads?: number;
   bias?: boolean;
   names?: AttentionNames | FusedAttentionNames;
+  /** Rates of the layer's own, of which `attention` is its. */
+  dropout?: Dropout;
 }
 
 /** How a call of self-attention differs from the plain one. */
@@ -60,9 +63,10 @@ export class MultiHeadAttention extends Layer implements SelfAttention {
   private readonly key: Linear;
   private readonly value: Linear;
   private readonly output: Linear;
+  private readonly rates: DropoutRates;
 
   constructor(options: MultiHeadAttentionOptions) {
-    const known = ['dModel', 'numHeads', 'numKeyHeads', 'bias', 'names'];
+    const known = ['dModel', 'numHeads', 'numKeyHeads', 'bias', 'names', 'dropout'];
     super('MultiHeadAttention', options, known);
     const { dModel, numHeads, numKeyHeads = numHeads, bias = true } = options;
     const { names = { query: 'q_proj', key: 'k_proj', value: 'v_proj', output: 'out_proj' } } =
@@ -76,6 +80,7 @@ export class MultiHeadAttention extends Layer implements SelfAttention {
           `${numHeads} heads and ${numKeyHeads} key heads for a width of ${dModel}`,
       );
     }
+    this.rates = dropoutRates(options.dropout ?? 0, 'MultiHeadAttention: dropout');
     this.numHeads = numHeads;
     this.numKeyHeads = numKeyHeads;
     const keyWidth = (dModel / numHeads) * numKeyHeads;
@@ -126,6 +131,7 @@ export class MultiHeadAttention extends Layer implements SelfAttention {
       causal,
       ...seenWindow(keySequences, window),
       ...(bias ? { bias } : {}),
+      ...attentionDropout(q, this.rates),
     };
     observe?.({ q, k, options: attend });
     const mixed = inLayer(this.scope.path, () => attention(q, k, v, attend));

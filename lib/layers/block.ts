@@ -93,7 +93,7 @@ export class EncoderLayer extends Layer {
     const { scope } = this;
     this.joint = { normFirst, rates: dropoutRates(dropout, 'EncoderLayer: dropout') };
     this.attention =
-      options.attention ?? new MultiHeadAttention({ dModel, numHeads, names, scope });
+      options.attention ?? new MultiHeadAttention({ dModel, numHeads, names, dropout, scope });
     this.attentionNorm = new LayerNorm(dModel, { epsilon, scope: scope.at(names.attentionNorm) });
     this.feedForward = new FeedForward({ dModel, dFeedForward, activation, names, dropout, scope });
     this.feedForwardNorm = new LayerNorm(dModel, {
@@ -147,7 +147,7 @@ export class DecoderLayer extends Layer {
     const norm = (name: string): LayerNorm =>
       new LayerNorm(dModel, { epsilon, scope: scope.at(name) });
     const attention = (name: string): MultiHeadAttention =>
-      new MultiHeadAttention({ dModel, numHeads, scope: scope.at(name) });
+      new MultiHeadAttention({ dModel, numHeads, dropout, scope: scope.at(name) });
     this.selfAttention = attention('self_attn');
     this.crossAttention = attention('multihead_attn');
     this.feedForward = new FeedForward({ dModel, dFeedForward, activation, dropout, scope });

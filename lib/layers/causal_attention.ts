@@ -6,6 +6,7 @@ import type { LayerNorm, RmsNorm } from './norm.js';
 import type { Heads, QueryKeyValue } from './query_key_value.js';
 import type { RotaryPositions } from './rotary.js';
 import type { Sequences } from './sequence.js';
+import { attentionDropout } from './train_mode.js';
 
 /** A norm of either kind. */
 export type Norm = LayerNorm | RmsNorm;
@@ -74,7 +75,7 @@ export class CausalAttention {
     const keys = this.place(k, keyHeads, 'key', sequences);
     const mixed = inLayer(output.scope.path, () => {
       if (sequences.cache) return sequences.cache.attend(layer, queries, keys, v, this.scores);
-      const options = this.attentionOptions(sequences);
+      const options = { ...this.attentionOptions(sequences), ...attentionDropout(queries) };
       observe?.({ q: queries, k: keys, options });
       return attention(queries, keys, v, options);
     });

@@ -14,6 +14,7 @@ import { Linear } from './linear.js';
 import type { RelativeEmbeddings } from './relative_embeddings.js';
 import type { LayerOptions } from './scope.js';
 import type { Sequences } from './sequence.js';
+import { attentionDropout } from './train_mode.js';
 
 export interface DisentangledAttentionOptions extends LayerOptions {
   dModel: number;
@@ -86,6 +87,7 @@ export class DisentangledAttention extends Layer implements SelfAttention {
       ...seenWindow(sequences),
       scale: this.scale,
       ...(bias ? { bias } : {}),
+      ...attentionDropout(q),
     };
     observe?.({ q, k, options: attend });
     const mixed = inLayer(this.scope.path, () => attention(q, k, v, attend));

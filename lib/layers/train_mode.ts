@@ -3,7 +3,7 @@ import { checkChoice, checkFloat, checkOptions } from '../graph/options.js';
 import { philox } from '../graph/philox.js';
 import { inRecordedOrder } from '../graph/program.js';
 import { input, type Tensor } from '../graph/tensor.js';
-import { type Compute, computes, dropout } from '../ops/index.js';
+import { type AttentionOptions, type Compute, computes, dropout } from '../ops/index.js';
 import { textHash } from './random_source.js';
 
 /** Probabilities, from 0 to below 1, that elements become 0 while a model is trained. */
@@ -14,12 +14,16 @@ export interface DropoutRates {
   residual: number;
   /** Inside feed-forward networks, of what the second projection reads. */
   activation: number;
+  /** Of the weights of attention. */
+  attention: number;
+  /** Of what the last projection of a head reads that classifies texts or tokens. */
+  classifier: number;
 }
 
-/** One rate for all places, which are those of torch.nn.Transformer, or rates of some; others are 0. */
+/** One rate for all places, or rates of some; others are 0. */
 export type Dropout = number | Partial<DropoutRates>;
 
-const places = ['embedding', 'residual', 'activation'] as const;
+const places = ['embedding', 'residual', 'activation', 'attention', 'classifier'] as const;
 
 /** @throws ERR_ARGUMENT for what is no rate, naming its place. */
 export function dropoutRates(given: Dropout, where: string): DropoutRates {
@@ -36,6 +40,8 @@ export function dropoutRates(given: Dropout, where: string): DropoutRates {
     embedding: rateOf('embedding'),
     residual: rateOf('residual'),
     activation: rateOf('activation'),
+    attention: rateOf('attention'),
+    classifier: rateOf('classifier'),
   };
 }
 
@@ -93,10 +99,24 @@ export const trainedIn = (): Compute => modes.at(-1)?.dtype ?? 'float32';
 
 /** x as it goes on from a place in a model: itself, but in `trainMode` with dropout. @param own rates of the layer. */
 export function dropped(x: Tensor, place: keyof DropoutRates, own?: DropoutRates): Tensor {
+  const options = dropoutAt(x, place, own);
+  return options ? dropout(x, options) : x;
+}
+
+/** Dropout of the weights of attention that these queries have, as the op takes it; none but in `trainMode`. */
+export const attentionDropout = (
+  q: Tensor,
+  own?: DropoutRates,
+): Pick<AttentionOptions, 'dropout'> => {
+  const options = dropoutAt(q, 'attention', own);
+  return options ? { dropout: options } : {};
+};
+
+function dropoutAt({ path }: Tensor, place: keyof DropoutRates, own?: DropoutRates) {
   const mode = modes.at(-1);
   const rate = (mode?.rates ?? own)?.[place] ?? 0;
-  if (!mode || rate === 0) return x;
-  return dropout(x, { rate, site: newSite(`${place} ${x.path ?? ''}`, mode.sites), seed, step });
+  if (!mode || rate === 0) return undefined;
+  return { rate, site: newSite(`${place} ${path ?? ''}`, mode.sites), seed, step };
 }
 
 /** A number that depends on the name, and on how many sites of that name there are already. */

@@ -2,6 +2,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { Linear } from '../layers/linear.js';
 import { LayerNorm } from '../layers/norm.js';
 import type { Scope } from '../layers/scope.js';
+import { dropped } from '../layers/train_mode.js';
 import { type Activation, activation, pool } from '../ops/index.js';
 import type { EncoderBatch, Head, Pooler } from './encoder.js';
 
@@ -43,7 +44,9 @@ export class SequenceClassifier implements Head {
   }
 
   forward(hidden: Tensor, batch: EncoderBatch): Record<string, Tensor> {
-    return { logits: this.output.forward(this.pooler.forward(hidden, batch)) };
+    return {
+      logits: this.output.forward(dropped(this.pooler.forward(hidden, batch), 'classifier')),
+    };
   }
 }
 
@@ -79,7 +82,7 @@ export class TokenClassifier implements Head {
   }
 
   forward(hidden: Tensor): Record<string, Tensor> {
-    return { logits: this.output.forward(this.transform.forward(hidden)) };
+    return { logits: this.output.forward(dropped(this.transform.forward(hidden), 'classifier')) };
   }
 }
 
