@@ -213,7 +213,8 @@ TEST_F(LargeWeights, MatricesThatAreJoinedAreOne) {
     int64_t first = 0;
     for (int64_t count : rows) {
       const int64_t row = kColumns * 4;
-      ranges.push_back({path_, first * row, count * row, FileDType::kF32, 2, {count, kColumns}});
+      ranges.push_back(
+          {file_.path(), first * row, count * row, FileDType::kF32, 2, {count, kColumns}});
       first += count;
     }
     for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
