@@ -2,7 +2,7 @@ import { mismatch } from '../errors.js';
 import { bytesOf, type CostOperand, registerOp } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { record, type Tensor } from '../graph/tensor.js';
-import { dropoutOperands, keptWeights } from './attention_dropout.js';
+import { dropoutOperands, keptWeights, lowerDropped } from './attention_dropout.js';
 import { attentionGradient } from './attention_gradient.js';
 import {
   type AttentionAttributes,
@@ -11,7 +11,6 @@ import {
   countPairs,
   eachRowOfWeights,
   lowerAttributes,
-  lowerDropped,
   relativeOperands,
   scoreOperands,
   scores,
@@ -71,7 +70,7 @@ const attentionRule = registerOp<AttentionAttributes>({
   lower: (attributes) => ({
     kernel: 'attention',
     operands: [0, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12],
-    ...lowerDropped(attributes),
+    ...lowerDropped(lowerAttributes(attributes), attributes),
   }),
   cost(operands, { heads, left, right }, output) {
     const [q, k, , , , , bias, v, keys, queries] = operands;

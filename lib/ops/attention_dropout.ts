@@ -31,6 +31,17 @@ export function keptWeights(
   };
 }
 
+/** What kernels are told beyond `lowered`. */
+export function lowerDropped(
+  lowered: { readonly ints: readonly number[]; readonly floats: readonly number[] },
+  { dropRate, site }: { readonly dropRate: number; readonly site: number },
+) {
+  return {
+    ints: [...lowered.ints, site, threshold(dropRate)],
+    floats: [...lowered.floats, 1 / (1 - dropRate)],
+  };
+}
+
 export function checkDropout(dropout: AttentionDropout): void {
   checkOptions('attention: dropout', dropout, ['rate', 'site', 'seed', 'step']);
   const { rate, site, seed, step } = dropout;

@@ -12,14 +12,14 @@ import {
   registerOp,
 } from '../graph/rules.js';
 import { furtherResult, record, type Tensor } from '../graph/tensor.js';
-import { dropoutOperands, keptWeights } from './attention_dropout.js';
+import { dropoutOperands, keptWeights, lowerDropped } from './attention_dropout.js';
 import {
   type AttentionAttributes,
   biasIndex,
   bucketOf,
   countPairs,
   eachRowOfWeights,
-  lowerDropped,
+  lowerAttributes,
   relativeOperands,
   scoreOperands,
 } from './attention_scores.js';
@@ -169,7 +169,7 @@ const gradientRule = registerOp<AttentionAttributes>({
   lower: (attributes) => ({
     kernel: 'attentionGradient',
     operands: kernelOperands,
-    ...lowerDropped(attributes),
+    ...lowerDropped(lowerAttributes(attributes), attributes),
   }),
   cost(operands, { heads, left, right }) {
     const [q, k] = operands;
@@ -216,7 +216,7 @@ const biasRule = registerOp<AttentionAttributes>({
   lower: (attributes) => ({
     kernel: 'attentionBiasGradient',
     operands: kernelOperands,
-    ...lowerDropped(attributes),
+    ...lowerDropped(lowerAttributes(attributes), attributes),
   }),
   cost(operands, { heads, left, right }, output) {
     const products = operands[queries].shape[1] + operands[outputs].shape[1];

@@ -4,7 +4,6 @@ import type { CostOperand, Operand, ReferenceTensor } from '../graph/rules.js';
 import type { Dim } from '../graph/shape.js';
 import { expectTensor, type Tensor } from '../graph/tensor.js';
 import { type AttentionDropout, checkDropout } from './attention_dropout.js';
-import { threshold } from './dropout.js';
 import {
   checkIndices,
   checkOffsets,
@@ -331,16 +330,6 @@ export const lowerAttributes = ({
   ints: [heads, keyHeads, left, right, biasKinds.indexOf(bias)],
   floats: [scale, softCap],
 });
-
-/** Those of the ops that know dropout. */
-export function lowerDropped(attributes: AttentionAttributes) {
-  const { ints, floats } = lowerAttributes(attributes);
-  const { dropRate, site } = attributes;
-  return {
-    ints: [...ints, site, threshold(dropRate)],
-    floats: [...floats, 1 / (1 - dropRate)],
-  };
-}
 
 /** What both ops are recorded with, but for the operand between the first seven and the last three. */
 export function scores(

@@ -65,9 +65,9 @@ inline std::vector<AttentionCase> attentionCases() {
   add("groupWiderThanTile", [&](AttentionCase& c) {
     c.heads = 530, c.keyHeads = 1, c.d = c.e = 3, c.queries = {0, 4, 9}, c.right = 0;
   });
-  // In long tiles with one thread or two, in short ones with more.
+  // In long tiles with one thread, in short ones with more.
   add("longTiles", [&](AttentionCase& c) {
-    c.heads = c.keyHeads = 6, c.d = c.e = 4, c.queries = {0, 600}, c.right = 0;
+    c.heads = c.keyHeads = 3, c.d = c.e = 4, c.queries = {0, 530}, c.right = 0;
   });
   add("positions", [&](AttentionCase& c) { c.queries = ragged, c.positions = true, c.right = 0; });
   add("positionsWindow",
