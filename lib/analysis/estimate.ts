@@ -47,10 +47,7 @@ export interface ModelGraphs {
   readonly decoding?: DecodingRuns;
   /** Of keys and values where there are no decoding runs. */
   readonly cacheBytes?: number;
-  /** Left out where some op has no gradient. */
-  readonly training?: TrainingRuns;
-  /** Where that is left out: the optimiser's part of a step, with gradients that are given. */
-  readonly update?: { readonly run: CountedRun; readonly moments: readonly State[] };
+  readonly training: TrainingRuns;
 }
 
 export interface TrainingRuns {
@@ -87,8 +84,6 @@ export interface Estimate {
     readonly step: number;
     /** 6 · active parameters · batch · length. */
     readonly sixPD: number;
-    /** Whether the step was counted in its graph, or is 3 forward passes as in 6PD and the optimiser: an op has no gradient. */
-    readonly counted: boolean;
     readonly terms: { readonly forward: Terms; readonly backward: Terms };
   };
   readonly memory: {
@@ -109,14 +104,14 @@ export interface Estimate {
       /** The activations with each kind of recomputation. */
       readonly activationsBy: Readonly<Record<Recomputation, number>>;
     };
-    /** By Heddle's engine, in float32; null where it cannot train the model. */
+    /** By Heddle's engine, in float32. */
     readonly trainingHere: {
       readonly weights: number;
       readonly optimizer: number;
       /** Activations and gradients share one arena. */
       readonly arena: number;
       readonly total: number;
-    } | null;
+    };
   };
   readonly roofline: {
     readonly forward: Roofline;
@@ -157,7 +152,7 @@ export function estimateOf(
     memory: {
       inference: inferenceMemory(model),
       training: trainingMemory(model, parts, forwardCost, parameters.total, workload),
-      trainingHere: model.training ? trainingHere(model.training) : null,
+      trainingHere: trainingHere(model.training),
     },
     roofline: rooflines(model, forwardCost, workload),
     training: trainingOf(parameters.active, workload),
@@ -223,7 +218,7 @@ function termsOf(
 }
 
 function flopsOf(
-  { forward: run, training, update }: ModelGraphs,
+  { forward: run, training }: ModelGraphs,
   parts: Components,
   forwardCost: ProgramCost,
   active: number,
@@ -232,14 +227,6 @@ function flopsOf(
   const forward = forwardCost.flops;
   const forwardTerms = termsOf(run, forwardCost, parts);
   const sixPD = trainingFlops(active, rows);
-  if (!training) {
-    const twice = Object.entries(forwardTerms).map(([term, flops]) => [term, 2 * flops]);
-    const terms = { forward: forwardTerms, backward: Object.fromEntries(twice) as Terms };
-    const backward = 2 * forward;
-    const optimizer = update ? costOfRun(update.run).flops : 0;
-    const step = forward + backward + optimizer;
-    return { forward, backward, optimizer, step, sixPD, counted: false, terms };
-  }
   const cost = costOfRun(training.step);
   const step = cost.flops;
   const optimizer = cost.nodes.reduce(
@@ -257,7 +244,6 @@ function flopsOf(
     optimizer,
     step,
     sixPD,
-    counted: true,
     terms: { forward: forwardTerms, backward },
   };
 }
@@ -284,8 +270,7 @@ function trainingMemory(
   const { tensorParallel: tensor, pipelineParallel: pipeline } = workload;
   const { interleave, sequenceParallel } = workload;
   const isMixed = dtype === 'float16' || dtype === 'bfloat16';
-  const kept = (model.training ?? model.update)?.moments ?? [];
-  const moments = kept.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const moments = model.training.moments.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const perDevice = modelStates(
     { parameters, moments, isMixed },
     { tensor, pipeline, replicas: devices / (tensor * pipeline), zero },

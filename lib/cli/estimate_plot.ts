@@ -74,13 +74,11 @@ export function budgetPlot(of: Estimate): TopLevelSpec {
         visible([
           ...bars('inference', { ...inference }),
           ...bars(perDevice, states),
-          ...(trainingHere
-            ? bars('training, Heddle', {
-                weights: trainingHere.weights,
-                optimizer: trainingHere.optimizer,
-                'activations, gradients': trainingHere.arena,
-              })
-            : []),
+          ...bars('training, Heddle', {
+            weights: trainingHere.weights,
+            optimizer: trainingHere.optimizer,
+            'activations, gradients': trainingHere.arena,
+          }),
         ]),
       ),
     ],

@@ -62,7 +62,7 @@ function flops({ flops: of }: Estimate): string {
     ...rows.filter(([, a, b]) => a !== '0' || b !== '0'),
     ['all', short(of.forward), short(of.backward)],
     ['optimizer', '', short(of.optimizer)],
-    [of.counted ? 'step' : 'step (3 × forward)', '', short(of.step)],
+    ['step', '', short(of.step)],
     ['6PD', '', short(of.sixPD)],
   ]);
 }
@@ -91,18 +91,14 @@ function memory({ memory: { inference, training, trainingHere }, workload }: Est
         ['total', 'total'],
       ]),
     ]),
-    ...(trainingHere
-      ? [
-          section('Memory of training with Heddle, float32', [
-            ...rows(trainingHere, [
-              ['weights', 'weights'],
-              ['optimizer', 'optimizer'],
-              ['activations, gradients', 'arena'],
-              ['total', 'total'],
-            ]),
-          ]),
-        ]
-      : []),
+    section('Memory of training with Heddle, float32', [
+      ...rows(trainingHere, [
+        ['weights', 'weights'],
+        ['optimizer', 'optimizer'],
+        ['activations, gradients', 'arena'],
+        ['total', 'total'],
+      ]),
+    ]),
   ].join('\n\n');
 }
 

@@ -1,6 +1,11 @@
 import { type CountedRun, countedRun } from '../analysis/counted_run.js';
 import { decodingRuns } from '../analysis/decoding_runs.js';
-import { type Estimate, estimateOf, type ModelGraphs } from '../analysis/estimate.js';
+import {
+  type Estimate,
+  estimateOf,
+  type ModelGraphs,
+  type TrainingRuns,
+} from '../analysis/estimate.js';
 import { UnfilledParameters } from '../analysis/unfilled_parameters.js';
 import {
   checkParallelism,
@@ -181,7 +186,7 @@ class EstimatedModel {
       ...(decoder && vocabulary > 0
         ? { decoding: decodingRuns(decoder, { batch, length, cacheDtype }) }
         : {}),
-      ...this.training(trained),
+      training: this.training(trained),
     };
   }
 
@@ -198,7 +203,7 @@ class EstimatedModel {
   }
 
   /** One step as `heddle train` makes it, on all that the loss depends on. */
-  private training(network: Network): Pick<ModelGraphs, 'training' | 'update'> {
+  private training(network: Network): TrainingRuns {
     const { recompute, optimizer } = this.workload;
     const loss = network.results
       .map((result) => new LabelLoss(result, result.shape[0] ?? 1).loss)
@@ -206,24 +211,14 @@ class EstimatedModel {
     const known = network.parameters.roles();
     const used = new Set(statesOf(loss));
     const roles = new Map([...known].filter(([state]) => used.has(state)));
-    const update = {
+    const { traced, states } = TrainingStep.record({
+      loss,
       groups: [{ parameters: [...roles.keys()] }],
       optimizer: optimizers[optimizer](),
       clipNorm: 1,
-    };
-    try {
-      const { traced, states } = TrainingStep.record({
-        ...update,
-        loss,
-        ...(recompute === 'full' ? { checkpoints: network.checkpoints } : {}),
-      });
-      const step = this.counted(network, traced);
-      return { training: { roles, optimizerPath, step, moments: states } };
-    } catch (error) {
-      if (!(error instanceof HeddleError && error.code === 'ERR_UNSUPPORTED')) throw error;
-      const { traced, states } = TrainingStep.recordUpdate(update);
-      return { update: { run: this.counted(network, traced), moments: states } };
-    }
+      ...(recompute === 'full' ? { checkpoints: network.checkpoints } : {}),
+    });
+    return { roles, optimizerPath, step: this.counted(network, traced), moments: states };
   }
 
   private counted(network: Network, traced: Traced): CountedRun {

@@ -117,18 +117,6 @@ export class TrainingStep {
     return { traced: trace(outputs, effects), states: step.states };
   }
 
-  /** `record` of what follows the gradients, which are inputs here: what an optimiser costs where they cannot be computed. */
-  static recordUpdate(options: Omit<TrainingStepOptions, 'loss'>): {
-    traced: Traced;
-    states: readonly State[];
-  } {
-    const step = new TrainingStep({ ...options, loss: input('loss', [1], 'float32') });
-    const parameters = step.members.map(({ state }) => stateTensor(state));
-    const gradients = parameters.map(({ shape }, i) => input(`gradient ${i}`, shape, 'float32'));
-    const { outputs, effects } = step.recorded(parameters, gradients);
-    return { traced: trace(outputs, effects), states: step.states };
-  }
-
   /** What the optimiser keeps, by the parameter's name and its own; averages among them. */
   get states(): readonly State[] {
     return [...this.kept.values()];

@@ -134,7 +134,7 @@ describe('an estimate', () => {
         vocab_size: 640,
       };
       const { memory } = estimate(fields, { batch: 4, length, optimizer: name });
-      const { weights = 0, optimizer = 0 } = memory.trainingHere ?? {};
+      const { weights, optimizer } = memory.trainingHere;
       const before = stateBytes();
       using model = freshTrainable(fields, 1);
       const examples = inputIds.slice(0, 4).map((ids) => ({ ids: [...ids, 1] }));
@@ -171,6 +171,6 @@ describe('an estimate', () => {
     });
     expect(counted[0]).toBe(flops.step);
     expect(flops.forward + flops.backward + flops.optimizer).toBe(flops.step);
-    within(memory.trainingHere?.arena ?? 0, arenas[0] ?? 0, 0.1);
+    within(memory.trainingHere.arena, arenas[0] ?? 0, 0.1);
   });
 });
