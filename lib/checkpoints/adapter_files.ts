@@ -20,6 +20,8 @@ export interface AdapterFiles {
   readonly alphaOf: ReadonlyMap<string, number>;
   /** Whether changes are scaled by alpha/√r and not alpha/r (Kalajdzievski 2023). */
   readonly rankStabilized: boolean;
+  /** Of what the changes read, while they are trained: from 0 to below 1. */
+  readonly dropout: number;
   /** By the names that the model has for them, such as `h.0.attn.c_attn.lora_A.weight`. */
   readonly tensors: ReadonlyMap<string, FileRange>;
 }
@@ -84,7 +86,12 @@ export async function readAdapter(folder: string): Promise<AdapterFiles> {
     tensors.set(name.slice(adapterPrefix.length), range);
   }
   const rankStabilized = ownField(fields, 'use_rslora') === true;
-  return { folder, fields, alpha, alphaOf, rankStabilized, tensors };
+  const dropout = ownField(fields, 'lora_dropout') ?? 0;
+  if (!(typeof dropout === 'number' && dropout >= 0 && dropout < 1)) {
+    const where = `${file}: lora_dropout`;
+    throw mismatch('ERR_CONFIG', where, 'a number from 0 to below 1', describeJson(dropout));
+  }
+  return { folder, fields, alpha, alphaOf, rankStabilized, dropout, tensors };
 }
 
 /** The module that a tensor of an adapter belongs to, and which of the two matrices it is; undefined for one that is saved whole. */

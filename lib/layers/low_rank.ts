@@ -2,7 +2,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { add, columns, linear, scale } from '../ops/index.js';
 import type { ProjectionPart } from './linear.js';
 import type { Scope } from './scope.js';
-import { trainedIn } from './train_mode.js';
+import { droppedOnce, trainedIn } from './train_mode.js';
 
 /** Which layers an adapter changes, and how much: LoRA (Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models"). */
 export interface LowRankAdapter {
@@ -10,14 +10,26 @@ export interface LowRankAdapter {
   rankOf(path: string): number | undefined;
   /** Factor of that change. */
   scaleOf(path: string, rank: number): number;
+  /** Probability that what A reads is dropped while the adapter is trained. */
+  readonly dropout: number;
+}
+
+interface Update {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly factor: number;
+  readonly dropout: number;
+  /** Of what A reads. */
+  readonly site: string;
 }
 
 /**
  * y + s·(x·Aᵀ)·Bᵀ: what adapters add to a projection's result. Parameters, for adapter i: `lora_A.i.weight` [rank, inputs],
- * `lora_B.i.weight` [outputs, rank]; fresh ones add nothing, as B is 0.
+ * `lora_B.i.weight` [outputs, rank]; fresh ones add nothing, as B is 0. In `trainMode` x is
+ * dropped at the adapter's rate (Hu et al. 2022, table 11; peft's `lora_dropout`).
  */
 export class LowRankUpdates {
-  private readonly updates: readonly { a: Tensor; b: Tensor; factor: number }[];
+  private readonly updates: readonly Update[];
 
   /** @param part which outputs of the projection that the adapter knows the layer has. */
   constructor(
@@ -34,17 +46,18 @@ export class LowRankUpdates {
       const all = [part?.of ?? outputs, rank];
       const a = scope.parameter(`lora_A.${i}.weight`, [rank, inputs], 'linear', uniform);
       const b = scope.parameter(`lora_B.${i}.weight`, all, 'linear', zeros);
-      return [{ a, b, factor: adapter.scaleOf(scope.path, rank) }];
+      const factor = adapter.scaleOf(scope.path, rank);
+      const site = `lora_A.${i} ${scope.path}`;
+      return [{ a, b, factor, dropout: adapter.dropout, site }];
     });
   }
 
   /** @param y the projection of x, [rows, outputs]. */
   addTo(y: Tensor, x: Tensor): Tensor {
-    return this.updates.reduce((sum, { a, b, factor }) => {
-      const compute = trainedIn();
-      const change = linear(scale(linear(x, a, undefined, { compute }), factor), b, undefined, {
-        compute,
-      });
+    const compute = trainedIn();
+    return this.updates.reduce((sum, { a, b, factor, dropout, site }) => {
+      const inner = linear(droppedOnce(x, site, dropout), a, undefined, { compute });
+      const change = linear(scale(inner, factor), b, undefined, { compute });
       return add(sum, this.part ? this.cut(change, this.part) : change);
     }, y);
   }

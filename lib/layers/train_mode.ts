@@ -50,6 +50,8 @@ interface Mode {
   readonly rates: DropoutRates | undefined;
   readonly dtype: Compute;
   readonly sites: Set<number>;
+  /** What `droppedOnce` has made of each tensor, by the name of the place. */
+  readonly once: WeakMap<Tensor, Map<string, Tensor>>;
 }
 
 const modes: Mode[] = [];
@@ -86,7 +88,7 @@ export function trainMode<T>(
   const { dropout: given, dtype = 'float32' } = options;
   checkChoice('trainMode: dtype', dtype, computes);
   const rates = given === undefined ? undefined : dropoutRates(given, 'trainMode: dropout');
-  modes.push({ rates, dtype, sites: new Set() });
+  modes.push({ rates, dtype, sites: new Set(), once: new WeakMap() });
   try {
     return body();
   } finally {
@@ -101,6 +103,22 @@ export const trainedIn = (): Compute => modes.at(-1)?.dtype ?? 'float32';
 export function dropped(x: Tensor, place: keyof DropoutRates, own?: DropoutRates): Tensor {
   const options = dropoutAt(x, place, own);
   return options ? dropout(x, options) : x;
+}
+
+/**
+ * x as a place reads it whose rate is its own, and no other rate stands for: itself, but in `trainMode`. Parts of one projection have one
+ * name, and read the same.
+ */
+export function droppedOnce(x: Tensor, name: string, rate: number): Tensor {
+  const mode = modes.at(-1);
+  if (!mode || rate === 0) return x;
+  const made = mode.once.get(x) ?? new Map<string, Tensor>();
+  mode.once.set(x, made);
+  const known = made.get(name);
+  if (known) return known;
+  const result = dropout(x, { rate, site: newSite(name, mode.sites), seed, step });
+  made.set(name, result);
+  return result;
 }
 
 /** Dropout of the weights of attention that these queries have, as the op takes it; none but in `trainMode`. */

@@ -30,6 +30,8 @@ export interface LoraOptions {
   alpha?: number;
   /** They are scaled by alpha / √r (Kalajdzievski 2023, "A Rank Stabilization Scaling Factor"); default false. */
   rsLora?: boolean;
+  /** Probability that a number is dropped that the changes read, while they are trained in `trainMode`; default 0. */
+  dropout?: number;
   /** Layers that are trained whole and saved with the adapter, such as `classifier`. */
   modulesToSave?: readonly string[];
   /** Of the first numbers; default 0. */
@@ -81,6 +83,7 @@ export async function openAdapter(folder: string, prefix: string): Promise<OpenA
       return name === undefined ? undefined : ranks.get(name);
     },
     scaleOf,
+    dropout: files.dropout,
     matricesOf(path) {
       const name = moduleAt(path);
       const [a, b] = ['A', 'B'].map((matrix) => lowRank.get(`${name}.lora_${matrix}.weight`));
@@ -115,12 +118,23 @@ function ranksOf({ folder, tensors }: AdapterFiles): Map<string, number> {
 
 /** A fresh adapter. @throws ERR_ARGUMENT. */
 export function freshAdapter(options: LoraOptions): OpenAdapter {
-  const known = ['targetModules', 'r', 'alpha', 'rsLora', 'modulesToSave', 'seed'] as const;
+  const known = [
+    'targetModules',
+    'r',
+    'alpha',
+    'rsLora',
+    'dropout',
+    'modulesToSave',
+    'seed',
+  ] as const;
   checkOptions('adapter', options, known);
   const { targetModules, r = 8, alpha = 8, rsLora = false, modulesToSave = [], seed = 0 } = options;
+  const { dropout = 0 } = options;
   checkSizes('adapter', { r });
   checkSizes('adapter', { seed }, 0);
   checkFloat('adapter: alpha', alpha, Number.MIN_VALUE);
+  checkFloat('adapter: dropout', dropout, 0);
+  if (dropout >= 1) throw mismatch('ERR_ARGUMENT', 'adapter: dropout', 'less than 1', `${dropout}`);
   checkNames('targetModules', targetModules, 1);
   checkNames('modulesToSave', modulesToSave, 0);
   const changed = new Set<string>();
@@ -132,12 +146,13 @@ export function freshAdapter(options: LoraOptions): OpenAdapter {
       use_rslora: rsLora,
       target_modules: [...targetModules],
       modules_to_save: modulesToSave.length > 0 ? [...modulesToSave] : null,
-      lora_dropout: 0,
+      lora_dropout: dropout,
       bias: 'none',
       use_dora: false,
       init_lora_weights: true,
     },
     modulesToSave,
+    dropout,
     source: new RandomSource(seed),
     replaced: new Map(),
     rankOf(path) {

@@ -171,7 +171,13 @@ describe('training of adapters', () => {
   it('begins where the base is, and changes nothing of it', async () => {
     const { base, inputs } = caseOf('gpt2');
     const plain = await outputs(fixture(base), inputs, {});
-    const adapter = { targetModules: ['c_attn', 'c_fc'], r: 4, alpha: 8, rsLora: true, seed: 3 };
+    const adapter = {
+      targetModules: ['c_attn', 'c_fc'],
+      r: 4,
+      alpha: 8,
+      rsLora: true,
+      dropout: 0.2,
+    };
     using model = await loadTrainable(fixture(base), { adapter });
     const trained = new Set(model.adapter?.parameters);
     expect(trained.size).toBe(2 * 2 * 2); // two matrices of two projections in two layers
@@ -184,6 +190,7 @@ describe('training of adapters', () => {
       peft_type: 'LORA',
       r: 4,
       use_rslora: true,
+      lora_dropout: 0.2,
       fan_in_fan_out: true,
     });
     expect(furthest(await outputs(fixture(base), inputs, {}), [...plain])).toBe(0);
@@ -210,6 +217,7 @@ describe('adapters that do not fit', () => {
     ['bias', 'all', 'ERR_UNSUPPORTED'],
     ['init_lora_weights', 'pissa', 'ERR_UNSUPPORTED'],
     ['lora_alpha', 'much', 'ERR_CONFIG'],
+    ['lora_dropout', 1, 'ERR_CONFIG'],
     ['alpha_pattern', { '(a+)+$': 2 }, 'ERR_UNSUPPORTED'],
   ])('%s of %j', async (key, value, code) => {
     const adapter = await edited((config) => {
@@ -242,6 +250,7 @@ describe('adapters that do not fit', () => {
     const wrong = [
       { targetModules: [] },
       { targetModules: ['c_fc'], r: 0 },
+      { targetModules: ['c_fc'], dropout: 1 },
       { targetModules: 'c_fc' as never },
     ];
     for (const adapter of wrong) {

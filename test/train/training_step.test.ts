@@ -153,6 +153,33 @@ describe('TrainingStep', () => {
     weight.dispose();
   });
 
+  it('keeps states of their own for parts of one tensor, which share its name', async () => {
+    /** Weights and moments of two parameters whose gradients differ. */
+    async function trained(names: readonly [string, string]) {
+      const [query, key] = names.map(
+        (name) =>
+          new State(name, [2, 2], 'float32', { kind: 'data', data: Float32Array.from(start) }),
+      ) as [State, State];
+      const backend = nativeBackend();
+      using step = await TrainingStep.create({
+        loss: ops.add(lossOf(query), ops.scale(lossOf(key), -3)),
+        groups: [{ parameters: [query, key] }],
+        optimizer: adamW(),
+        average: 0.5,
+        backend,
+      });
+      for (let t = 1; t <= 3; t++) await step.run({ learningRate: rate, step: t }, feeds);
+      const states = [query, key, ...step.states];
+      const values = await Promise.all(states.map((state) => backend.read(state)));
+      return { values, kept: step.states.map(({ name }) => name) };
+    }
+    const parts = await trained(['qkv.weight', 'qkv.weight']);
+    const apart = await trained(['q.weight', 'k.weight']);
+    expect(parts.values).toEqual(apart.values);
+    expect(parts.values).toHaveLength(2 + 2 * 3);
+    expect(new Set(parts.kept).size).toBe(parts.kept.length);
+  });
+
   it('trains groups by their own rates and decays', async () => {
     const [weight, gain] = [makeWeight(), new State('gain', [2], 'float32', { kind: 'zeros' })];
     const logits = ops.add(ops.linear(x, stateTensor(weight)), stateTensor(gain));

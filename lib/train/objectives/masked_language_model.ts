@@ -1,8 +1,9 @@
 import { mismatch } from '../../errors.js';
 import { checkSizes } from '../../graph/options.js';
-import type { SymbolicDim } from '../../graph/shape.js';
-import type { Tensor } from '../../graph/tensor.js';
+import { SymbolicDim } from '../../graph/shape.js';
+import { input, type Tensor } from '../../graph/tensor.js';
 import type { Encoder } from '../../models/encoder.js';
+import { pool } from '../../ops/index.js';
 import type { Objective, RunLimits } from '../objective.js';
 import { type Fed, PackedInputs } from '../packed_inputs.js';
 import type { RandomStream } from '../random_stream.js';
@@ -22,10 +23,13 @@ export interface MaskingOptions {
 
 /**
  * Masked words (Devlin et al. 2019, section 3.1): 15 % of the tokens are to be predicted; of these 80 % are shown as the mask,
- * 10 % as a random token and 10 % as they are. Which, is drawn anew each time an example is seen.
+ * 10 % as a random token and 10 % as they are. Which, is drawn anew each time an example is seen. The head works on these rows alone.
  */
 export class MaskedLanguageModelObjective implements Objective<MaskedLanguageModelExample> {
   private readonly inputs: PackedInputs;
+  /** A segment begins at each row that is to be predicted, and one at the first row, so that every row is in one. */
+  private readonly segments = new SymbolicDim('predicted rows');
+  private readonly bounds = new SymbolicDim('predicted rows + 1');
   private readonly labelled: LabelLoss;
   readonly loss: Tensor;
   private readonly rate: number;
@@ -41,11 +45,14 @@ export class MaskedLanguageModelObjective implements Objective<MaskedLanguageMod
     }
     this.rate = rate;
     this.inputs = new PackedInputs('text', network);
-    const { logits } = network.outputs(this.inputs.batch);
-    if (logits?.per !== 'row') {
+    const { batch } = this.inputs;
+    const { lastHiddenState, logits } = network.outputs(batch);
+    if (!lastHiddenState || logits?.per !== 'row') {
       throw mismatch('ERR_UNSUPPORTED', 'model', 'one with a head for masked words', 'another');
     }
-    this.labelled = new LabelLoss(logits.tensor, this.inputs.rows);
+    const offsets = input('predicted offsets', [this.bounds], 'int32');
+    const predicted = pool(lastHiddenState.tensor, offsets, this.segments, 'first');
+    this.labelled = new LabelLoss(network.rowLogits(predicted, batch), this.segments);
     this.loss = this.labelled.loss;
   }
 
@@ -63,7 +70,13 @@ export class MaskedLanguageModelObjective implements Objective<MaskedLanguageMod
   }
 
   capacities({ tokens, examples }: RunLimits): Map<SymbolicDim, number> {
-    return this.inputs.capacities(tokens, examples);
+    // Of each example at least one, so that few short ones may exceed the rate.
+    const predicted = Math.min(tokens, Math.ceil(tokens * this.rate) + examples) + 1;
+    return new Map([
+      ...this.inputs.capacities(tokens, examples),
+      [this.segments, predicted],
+      [this.bounds, predicted + 1],
+    ]);
   }
 
   fill(
@@ -72,12 +85,15 @@ export class MaskedLanguageModelObjective implements Objective<MaskedLanguageMod
     random: (example: number) => RandomStream,
   ): Fed {
     const masked = examples.map((example, i) => this.mask(example, random(i)));
-    const fed = this.inputs.fill(masked.map(({ shown }) => shown));
-    return this.labelled.fill(
-      fed,
-      masked.flatMap(({ labels }) => labels),
-      total,
-    );
+    const { feeds, sizes } = this.inputs.fill(masked.map(({ shown }) => shown));
+    const all = masked.flatMap(({ labels }) => labels);
+    const begins = [...all.keys()].filter((row) => row === 0 || all[row] !== noLabel);
+    const fed = {
+      feeds: { ...feeds, 'predicted offsets': Int32Array.from([...begins, all.length]) },
+      sizes: new Map([...sizes, [this.segments, begins.length], [this.bounds, begins.length + 1]]),
+    };
+    const labels = begins.map((row) => all[row] ?? noLabel);
+    return this.labelled.fill(fed, labels, total);
   }
 
   private mask(
