@@ -5,9 +5,10 @@
  */
 const steps = 64;
 const perStep = steps / Math.LN2;
-// ln 2 / 64 in two parts: the first has so few bits that its multiples by whole numbers here are exact.
+// ln 2 / 64 in two parts: the first has so few bits that its multiples by whole numbers here are exact; the second has also
+// what Math.LN2 is less than ln 2, which n, up to 68736, would multiply until it shows.
 const stepHigh = Math.fround(Math.LN2 / steps);
-const stepLow = Math.LN2 / steps - stepHigh;
+const stepLow = Math.LN2 / steps - stepHigh + 2.3190468138462996e-17 / steps;
 
 /** 2^(j/64). */
 const fractions = Float64Array.from({ length: steps }, (_, j) => 2 ** (j / steps));
@@ -25,8 +26,8 @@ export function exponentials(
   for (let i = 0; i < count; i++) {
     const x = values[i]! - largest;
     let weight = 0;
-    // Below, and for −∞, it is 0.
-    if (x > -745.2) {
+    // Below, where it would be 2^−1074 or nothing, and for −∞, it is 0.
+    if (x > -744.4) {
       const n = Math.floor(x * perStep + 0.5);
       const r = x - n * stepHigh - n * stepLow;
       const polynomial = r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120)))));
