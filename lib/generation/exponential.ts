@@ -26,8 +26,8 @@ export function exponentials(
   for (let i = 0; i < count; i++) {
     const x = values[i]! - largest;
     let weight = 0;
-    // Below, and for −∞, it is 0.
-    if (x > -745.2) {
+    // Below, where it would be 2^−1074 or nothing, and for −∞, it is 0.
+    if (x > -744.4) {
       const n = Math.floor(x * perStep + 0.5);
       const r = x - n * stepHigh - n * stepLow;
       const polynomial = r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120)))));

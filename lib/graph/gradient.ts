@@ -130,8 +130,7 @@ function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tenso
   const again = (value: Tensor): Tensor => {
     const ready = known.get(value);
     if (ready) return ready;
-    const rule = value.source.kind === 'op' ? ruleOf(value.source.op) : undefined;
-    if (!before.has(value) && !rule?.recomputed) return value;
+    if (!before.has(value) && !isRecomputed(value)) return value;
     if (value.source.kind === 'further') {
       return furtherResult(again(value.source.of), value.source.index);
     }
@@ -143,6 +142,12 @@ function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tenso
     return clone;
   };
   return again;
+}
+
+/** Not of a state, which may be written until then. */
+function isRecomputed(value: Tensor): boolean {
+  const node = sourceNode(value);
+  return !!node && !!ruleOf(node.op).recomputed && !node.operands.some((x) => x && stateOf(x));
 }
 
 /** The values, of nodes in recorded order, that depend on the parameters. */

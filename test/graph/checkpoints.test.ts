@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gradient } from '../../lib/graph/gradient.js';
 import { trace } from '../../lib/graph/program.js';
 import { compile } from '../../lib/graph/run.js';
+import { State } from '../../lib/graph/state.js';
 import { stateTensor, type Tensor } from '../../lib/graph/tensor.js';
 import { EncoderLayer } from '../../lib/layers/block.js';
 import { Scope } from '../../lib/layers/scope.js';
@@ -62,6 +63,18 @@ describe('activation checkpointing', () => {
     const [bySecond] = gradient(ops.columnSums(ops.matmul(active, second)), [second]);
     const { nodes } = trace({ active, bySecond: bySecond as Tensor }).program;
     expect(nodes.filter((node) => node.op === 'activation')).toHaveLength(2);
+  });
+
+  it('keeps activations of a state, which may be written before the way back', async () => {
+    const [read, weight] = ['read', 'weight'].map((name) =>
+      stateTensor(new State(name, [2, 1], 'float32', { kind: 'zeros' })),
+    ) as [Tensor, Tensor];
+    const loss = ops.columnSums(ops.multiply(ops.sigmoid(read), weight));
+    const effects = [ops.assign(read, random.tensor([2, 1]))];
+    const [byWeight] = gradient(loss, [weight]) as [Tensor];
+    const graph = await compile({ byWeight }, new Map(), { backend, effects });
+    expect((await graph.run({})).byWeight?.data).toEqual(Float32Array.of(0.5, 0.5));
+    graph.dispose();
   });
 
   it('refuses what is no tensor', () => {
