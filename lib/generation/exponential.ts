@@ -12,8 +12,8 @@ const stepLow = Math.LN2 / steps - stepHigh + 2.3190468138462996e-17 / steps;
 
 /** 2^(j/64). */
 const fractions = Float64Array.from({ length: steps }, (_, j) => 2 ** (j / steps));
-/** 2^−e, down to 0, which it is from 1075 on. */
-const powers = Float64Array.from({ length: 1077 }, (_, e) => 2 ** -e);
+/** 2^−e, down to the least that is not 0. */
+const powers = Float64Array.from({ length: 1075 }, (_, e) => 2 ** -e);
 
 /** target[i] = exp(values[i] − largest) for the first `count`. @param largest of them. @returns their sum. */
 export function exponentials(
