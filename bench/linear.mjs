@@ -75,7 +75,7 @@ async function packedWeight(n, k, dtype) {
     const path = join(folder, 'weight');
     writeFloats(path, n * k);
     const range = { path, offset: 0, bytes: 4 * n * k, dtype: 'F32', dims: [n, k] };
-    return await addon().loadState(range, dtype, 'packed');
+    return await addon().loadState([range], dtype, 'packed');
   } finally {
     rmSync(folder, { recursive: true });
   }
