@@ -1,6 +1,6 @@
 /** Tokens as interacting particles on a sphere, and the clusters that they form. */
 import { AttentionField } from './attention_field.js';
-import { clusterCount, type Plateau, plateausOf } from './clusters.js';
+import { ClusterCounter, type Plateau, plateausOf } from './clusters.js';
 import { integrate } from './dormand_prince.js';
 import { checkParticles, type ParticleOptions } from './options.js';
 
@@ -47,6 +47,7 @@ export async function particles(options: ParticleOptions): Promise<ParticleRun> 
   const { signal, onProgress, onSample } = options;
   signal?.throwIfAborted();
   const field = new AttentionField(system);
+  const counter = new ClusterCounter(n, d, clusterThreshold);
   const run: ParticleRun = {
     times: [],
     meanInnerProduct: [],
@@ -62,7 +63,7 @@ export async function particles(options: ParticleOptions): Promise<ParticleRun> 
   const sample = async (at: number, positions: Float64Array): Promise<void> => {
     const meanInner = meanInnerProduct(positions, n, d);
     const energy = await field.energy(positions, signal);
-    const clusters = clusterCount(positions, d, clusterThreshold);
+    const clusters = await counter.count(positions, signal);
     run.times.push(at);
     run.meanInnerProduct.push(meanInner);
     run.energy.push(energy);
@@ -94,7 +95,7 @@ export async function particles(options: ParticleOptions): Promise<ParticleRun> 
     run.plateaus = plateausOf(run.times, run.clusters);
     return run;
   } finally {
-    await field.dispose();
+    await Promise.all([field.dispose(), counter.dispose()]);
   }
 }
 
