@@ -1,10 +1,13 @@
 /** LoRA adapters over a checkpoint: opened from peft's files, or fresh, to be trained. */
+import { join } from 'node:path';
 import {
   type AdapterFiles,
   isModule,
   lowRankPart,
   readAdapter,
 } from '../checkpoints/adapter_files.js';
+import { Config, readConfig } from '../checkpoints/config.js';
+import { kindOf } from '../checkpoints/file_reading.js';
 import { type JsonFields, ownField } from '../checkpoints/json_file.js';
 import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import { HeddleError, mismatch } from '../errors.js';
@@ -18,6 +21,7 @@ import type {
 import type { State } from '../graph/state.js';
 import type { LowRankAdapter } from '../layers/low_rank.js';
 import { RandomSource } from '../layers/random_source.js';
+import { architectureOf, hasHead } from '../models/registry.js';
 import type { FileRange } from '../native.js';
 
 /** A fresh adapter: LoRA (Hu et al. 2022). */
@@ -116,8 +120,14 @@ function ranksOf({ folder, tensors }: AdapterFiles): Map<string, number> {
   return ranks;
 }
 
-/** A fresh adapter. @throws ERR_ARGUMENT. */
-export function freshAdapter(options: LoraOptions): OpenAdapter {
+/**
+ * A fresh adapter. @param fresh layers of the model that no checkpoint has, known when they are built: they are saved whole.
+ * @throws ERR_ARGUMENT.
+ */
+export function freshAdapter(
+  options: LoraOptions,
+  fresh: ReadonlySet<string> = new Set(),
+): OpenAdapter {
   const known = [
     'targetModules',
     'r',
@@ -145,18 +155,19 @@ export function freshAdapter(options: LoraOptions): OpenAdapter {
       lora_alpha: alpha,
       use_rslora: rsLora,
       target_modules: [...targetModules],
-      modules_to_save: modulesToSave.length > 0 ? [...modulesToSave] : null,
       lora_dropout: dropout,
       bias: 'none',
       use_dora: false,
       init_lora_weights: true,
     },
-    modulesToSave,
+    get modulesToSave() {
+      return [...modulesToSave, ...fresh];
+    },
     dropout,
     source: new RandomSource(seed),
     replaced: new Map(),
     rankOf(path) {
-      if (isModule(path, modulesToSave) || !isModule(path, targetModules)) return undefined;
+      if (isModule(path, this.modulesToSave) || !isModule(path, targetModules)) return undefined;
       for (const name of targetModules) if (isModule(path, [name])) changed.add(name);
       return r;
     },
@@ -180,6 +191,26 @@ function checkNames(option: string, names: unknown, least: number): void {
   const expected = `an array of names${least > 0 ? ', at least one' : ''}`;
   throw mismatch('ERR_ARGUMENT', `adapter: ${option}`, expected, describeValue(names));
 }
+
+/**
+ * The config of a model under adapters: where one of them brings the head of a classifier that the base lacks, the config.json beside it
+ * says which head, and names the classes. @throws ERR_CONFIG, ERR_FILE.
+ */
+export async function adaptedConfig(base: Config, folders: readonly string[]): Promise<Config> {
+  for (const folder of folders) {
+    if ((await kindOf(join(folder, 'config.json'))) !== 'file') continue;
+    const own = await readConfig(folder);
+    if (own.modelType !== base.modelType || !own.architectures.length) continue;
+    if (classifies(base) || !classifies(own)) continue;
+    const { num_labels: _, ...fields } = base.fields;
+    const { architectures, id2label, label2id } = own.fields;
+    return new Config({ ...fields, architectures, id2label, label2id }, base.file);
+  }
+  return base;
+}
+
+const classifies = ({ architectures, modelType }: Config): boolean =>
+  hasHead(architectureOf(architectures, modelType).name, 'sequenceClassification');
 
 /** `lora_A.0.weight` of a layer: the number is the adapter's. */
 const lowRankName = /^(.+\.lora_[AB])\.(\d+)\.weight$/;

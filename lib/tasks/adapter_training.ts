@@ -7,6 +7,7 @@ import {
   isModule,
 } from '../checkpoints/adapter_files.js';
 import { replaceFile, writingError } from '../checkpoints/file_writing.js';
+import type { JsonFields } from '../checkpoints/json_file.js';
 import { safetensorsBytes } from '../checkpoints/safetensors_writer.js';
 import { mismatch } from '../errors.js';
 import type { Backend } from '../graph/backend.js';
@@ -17,9 +18,17 @@ import type { OpenAdapter } from './adapter.js';
 
 /** An adapter that is being trained over a model that stays as it is. */
 export class AdapterTraining {
-  /** @param of `base`: the model's source, and `prefix`: what its names have in front that those of the adapter leave out. */
+  /**
+   * @param of `base`: the model's source, and `prefix`: what its names have in front that those of the adapter leave out. `config`:
+   * the model's, where the adapter has a head that the base lacks.
+   */
   constructor(
-    private readonly of: { adapter: OpenAdapter; base: string; prefix: string },
+    private readonly of: {
+      adapter: OpenAdapter;
+      base: string;
+      prefix: string;
+      config?: JsonFields | undefined;
+    },
     private readonly all: Parameters,
   ) {
     const { modulesToSave } = of.adapter;
@@ -69,9 +78,13 @@ export class AdapterTraining {
     }));
   }
 
-  /** Writes adapter_config.json and adapter_model.safetensors, which Python's peft and `load` open. @throws ERR_FILE. */
+  /**
+   * Writes adapter_config.json and adapter_model.safetensors, which Python's peft and `load` open, and for a head that the base lacks
+   * config.json, from which `load` knows it. @throws ERR_FILE.
+   */
   async save(folder: string, backend: Backend = defaultBackend()): Promise<void> {
-    const { adapter, base } = this.of;
+    const { adapter, base, config: head } = this.of;
+    const { modulesToSave } = adapter;
     const tensors = this.stored().map(({ state, names: [name = ''] }) => ({
       name,
       shape: state.shape,
@@ -79,18 +92,20 @@ export class AdapterTraining {
     }));
     const fields = {
       ...adapter.fields,
+      modules_to_save: modulesToSave.length > 0 ? modulesToSave : null,
       base_model_name_or_path: base,
       fan_in_fan_out: this.isTransposed,
       inference_mode: true,
     };
-    const config = Buffer.from(`${JSON.stringify(fields, null, 2)}\n`);
+    const json = (value: JsonFields) => [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)];
     try {
       await mkdir(folder, { recursive: true });
     } catch (cause) {
       throw writingError(folder, cause);
     }
     await replaceFile(join(folder, adapterWeightsName), safetensorsBytes(tensors));
-    await replaceFile(join(folder, adapterConfigName), [config]);
+    if (head) await replaceFile(join(folder, 'config.json'), json(head));
+    await replaceFile(join(folder, adapterConfigName), json(fields));
   }
 }
 

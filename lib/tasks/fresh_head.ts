@@ -9,11 +9,12 @@ import type { State } from '../graph/state.js';
 
 /** The parameters of a checkpoint without a head, and beside them a new head's, which are drawn. */
 export class FreshHeadSource implements ParameterSource {
-  /** @param prefix of the names below the head. */
+  /** @param prefix of the names below the head. @param layers gets the names of those that are drawn. */
   constructor(
     private readonly below: ParameterSource,
     private readonly head: ParameterSource,
     private readonly prefix: string,
+    private readonly layers: Set<string>,
   ) {}
 
   has(name: string): boolean {
@@ -27,8 +28,9 @@ export class FreshHeadSource implements ParameterSource {
     init: Initialization,
     stored?: StoredAs,
   ): State {
-    const source = !this.below.has(name) && this.isHead(name) ? this.head : this.below;
-    return source.create(name, shape, role, init, stored);
+    const isFresh = !this.below.has(name) && this.isHead(name);
+    if (isFresh) this.layers.add(name.slice(0, name.lastIndexOf('.')));
+    return (isFresh ? this.head : this.below).create(name, shape, role, init, stored);
   }
 
   /** Checkpoints of embedders often lack the pooler, which belongs to BERT's body by its name. */

@@ -14,7 +14,7 @@ import { Decoder } from '../models/decoder.js';
 import { architectureOf } from '../models/registry.js';
 import { ChatTemplates } from '../text/chat_templates.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { AdaptedSource, openAdapter, withReplaced } from './adapter.js';
+import { AdaptedSource, adaptedConfig, openAdapter, withReplaced } from './adapter.js';
 import { DecoderModel } from './decoder_model.js';
 import type { EmbeddingDefaults } from './embed.js';
 import { type LoadOptions, reporting, weightDTypes } from './load_options.js';
@@ -70,7 +70,8 @@ export async function loadEncoder(
     refuseAdapter(options);
     return loadStatic(description, {}, await openTokenizer(folder), options);
   }
-  const config = await readConfig(folder);
+  const adapterFolders = [options.adapter ?? []].flat();
+  const config = await adaptedConfig(await readConfig(folder), adapterFolders);
   const checkpoint = await openCheckpoint(folder);
   if (!config.architectures.length || config.modelType === 'model2vec') {
     if (hasStaticTable(checkpoint)) {
@@ -82,9 +83,7 @@ export async function loadEncoder(
     architectureOf(config.architectures, config.modelType),
   );
   const { prefix } = architecture;
-  const adapters = await Promise.all(
-    [options.adapter ?? []].flat().map((adapter) => openAdapter(adapter, prefix)),
-  );
+  const adapters = await Promise.all(adapterFolders.map((adapter) => openAdapter(adapter, prefix)));
   const weights = new CheckpointSource(withReplaced(checkpoint.tensors, adapters, prefix), {
     prefix,
     dtype,

@@ -13,6 +13,7 @@ import { architectureOf, classifierOver, isHeadless } from '../models/registry.j
 import { InitialParameters } from '../train/initial_parameters.js';
 import {
   AdaptedSource,
+  adaptedConfig,
   freshAdapter,
   type LoraOptions,
   openAdapter,
@@ -85,7 +86,10 @@ export interface TrainableOptions {
   adapter?: LoraOptions | string;
   /** How frozen weights are kept in memory; default float32, as weights must be that are trained. */
   dtype?: WeightDType;
-  /** Classes of a new head, over a checkpoint that is no classifier yet: the model then classifies texts. */
+  /**
+   * Classes of a new head, over a checkpoint that is no classifier yet: the model then classifies texts. With a new adapter the head
+   * is trained and saved beside it.
+   */
   labels?: readonly string[];
   /** Of that head's first weights; default 0. */
   seed?: number;
@@ -105,25 +109,30 @@ export async function loadTrainable(
   if (asked === undefined && dtype !== 'float32') {
     throw mismatch('ERR_ARGUMENT', 'loadTrainable: dtype', 'float32 without an adapter', dtype);
   }
-  if (asked !== undefined && labels !== undefined) {
-    const found = 'an adapter with it, which is opened over a base that has none';
-    throw mismatch('ERR_ARGUMENT', 'loadTrainable: labels', 'a new head alone', found);
+  if (typeof asked === 'string' && labels !== undefined) {
+    const expected = 'a new head alone or with a new adapter';
+    throw mismatch('ERR_ARGUMENT', 'loadTrainable: labels', expected, 'one that is trained on');
   }
   const stored = await readConfig(folder);
-  const config = labels ? withClasses(stored, labels) : stored;
+  const config = labels
+    ? withClasses(stored, labels)
+    : await adaptedConfig(stored, typeof asked === 'string' ? [asked] : []);
   const checkpoint = await openCheckpoint(folder);
   const { name, architecture } = architectureOf(config.architectures, config.modelType);
   const { prefix } = architecture;
+  const fresh = new Set<string>();
   const opened =
-    typeof asked === 'string' ? await openAdapter(asked, prefix) : asked && freshAdapter(asked);
+    typeof asked === 'string'
+      ? await openAdapter(asked, prefix)
+      : asked && freshAdapter(asked, fresh);
   const adapters = opened ? [opened] : [];
   const tensors = withReplaced(checkpoint.tensors, adapters, prefix);
   const weights = new CheckpointSource(tensors, { prefix, dtype, where: folder });
   const deviation = config.number('initializer_range', { min: 0, default: 0.02 });
-  const source = labels
-    ? new FreshHeadSource(weights, new InitialParameters(seed, deviation), prefix)
-    : new AdaptedSource(weights, adapters);
-  const parameters = new Parameters(source);
+  const base = labels
+    ? new FreshHeadSource(weights, new InitialParameters(seed, deviation), prefix, fresh)
+    : weights;
+  const parameters = new Parameters(new AdaptedSource(base, adapters));
   const network = architecture.build(config, new Scope(parameters, '', 'float32', adapters));
   weights.checkComplete();
   opened?.checkComplete(weights.unused);
@@ -132,6 +141,7 @@ export async function loadTrainable(
     base: folder,
     /** Names in an adapter are those of the class that Python wraps. */
     prefix: isHeadless(name) ? prefix : '',
+    config: config === stored ? undefined : config.fields,
   };
   return new TrainableModel(
     network,

@@ -13,7 +13,13 @@ import type { State } from '../graph/state.js';
 import { Scope } from '../layers/scope.js';
 import { architectureOf } from '../models/registry.js';
 import type { FileRange } from '../native.js';
-import { AdaptedSource, type OpenAdapter, openAdapter, withReplaced } from './adapter.js';
+import {
+  AdaptedSource,
+  adaptedConfig,
+  type OpenAdapter,
+  openAdapter,
+  withReplaced,
+} from './adapter.js';
 
 /** Files beside the weights that are copied; other forms of the weights would be those of the base. */
 const weightFile = /\.(safetensors|bin|gguf|onnx|h5|msgpack|pt|pth|ot)$|\.index\.json$/;
@@ -41,7 +47,7 @@ export async function mergeAdapter(
       `'${folder}'`,
     );
   }
-  const config = await readConfig(source);
+  const config = await adaptedConfig(await readConfig(source), [adapter].flat());
   const checkpoint = await openCheckpoint(source);
   const { architecture } = architectureOf(config.architectures, config.modelType);
   const { prefix } = architecture;

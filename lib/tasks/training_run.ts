@@ -199,13 +199,11 @@ async function modelOf(
   if (typeof model === 'string') {
     if (translates) return loadTransformer(model);
     const { lora } = config;
+    const adapter = lora ? { adapter: adapterOf(lora, seed) } : {};
     if (labels && (await lacksClassifier(model))) {
-      if (!lora) return loadTrainable(model, { labels, seed });
-      const expected = 'a model with the head of a classifier';
-      throw mismatch('ERR_CONFIG', `${path}: lora`, expected, `none in ${model}`);
+      return loadTrainable(model, { ...adapter, labels, seed });
     }
-    if (!lora) return loadTrainable(model);
-    return loadTrainable(model, { adapter: adapterOf(lora, seed) });
+    return loadTrainable(model, adapter);
   }
   const { pad = 0, eos } = tokenizer.specialIds;
   const fields: JsonFields = {

@@ -48,7 +48,7 @@ describe('loadTrainable', () => {
     ['a decoder', llama, {}, /ERR_UNSUPPORTED.*does not classify/],
     ['one class', tinyBert, { labels: ['a'] }, /ERR_ARGUMENT.*two or more/],
     ['a class twice', tinyBert, { labels: ['a', 'a'] }, /ERR_ARGUMENT.*different/],
-    ['an adapter', tinyBert, { adapter: { targetModules: ['query'] } }, /ERR_ARGUMENT.*labels/],
+    ['a trained adapter', tinyBert, { adapter: 'adapter' }, /ERR_ARGUMENT.*labels.*trained on/],
   ])('puts none beside %s', async (_, folder, options, message) => {
     const opening = loadTrainable(folder, { labels: ['a', 'b'], ...options });
     const { code, message: said } = await opening.catch((error) => error);

@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSentenceTransformers } from '../../lib/checkpoints/sentence_transformers.js';
 import { load } from '../../lib/tasks/load.js';
+import { loadTrainable } from '../../lib/tasks/load_trainable.js';
+import { mergeAdapter } from '../../lib/tasks/merge_adapter.js';
 import { train } from '../../lib/tasks/train.js';
 import { openTrainingRun } from '../../lib/tasks/training_run.js';
 import { Tokenizer } from '../../lib/text/tokenizer.js';
@@ -129,6 +131,50 @@ describe('the file of a training run', () => {
     const { model } = await openTrainingRun(await runOf(settings, data, 'labelled.tsv'));
     expect(model.config.id2label).toEqual({ 0: 'animal', 1: 'thing' });
     model.dispose();
+  });
+
+  it('trains a new head beside an adapter, and opens both over the base', async () => {
+    const base = await tinyFolder();
+    const path = await runOf(
+      {
+        task: 'classification',
+        tokenizer: undefined,
+        model: base,
+        lora: { targetModules: ['query', 'dense'], r: 2, dropout: 0.1 },
+        learningRate: 0.01,
+      },
+      'a cat\tanimal\na mat\tthing\na dog\tanimal\n',
+      'labelled.tsv',
+    );
+    const { model, data, options } = await openTrainingRun(path);
+    const { folder: adapter = '' } = await train(model, data, options);
+    model.dispose();
+    const { modules_to_save: saved, lora_dropout: dropout } = JSON.parse(
+      await readFile(join(adapter, 'adapter_config.json'), 'utf8'),
+    );
+    // The base has no pooler either.
+    expect(saved).toEqual(['bert.pooler.dense', 'classifier']);
+    expect(dropout).toBe(0.1);
+    const merged = join(await temporaryFolder(), 'merged');
+    await mergeAdapter(base, adapter, merged);
+    const inputs = { inputIds: [[5, 9, 11, 3]] };
+    using over = await load(base, { adapter });
+    using alone = await load(merged);
+    const [found, expected] = await Promise.all([over, alone].map((each) => each.forward(inputs)));
+    expect(found?.logits?.shape).toEqual([1, 2]);
+    for (const [i, logit] of (expected?.logits?.data ?? []).entries()) {
+      expect(found?.logits?.data[i]).toBeCloseTo(logit, 5);
+    }
+    expect(over.config.id2label).toEqual({ 0: 'animal', 1: 'thing' });
+    using further = await loadTrainable(base, { adapter });
+    const names = further.adapter?.parameters.map(({ name }) => name);
+    expect(names).toContain('classifier.weight');
+    expect(names?.some((name) => name.startsWith('classifier.lora'))).toBe(false);
+    const again = join(await temporaryFolder(), 'again');
+    await further.adapter?.save(again);
+    const weights = (folder: string) => readFile(join(folder, 'adapter_model.safetensors'));
+    expect(await weights(again)).toEqual(await weights(adapter));
+    expect(await readdir(again)).toContain('config.json');
   });
 
   it.each<[string, object, RegExp]>([
