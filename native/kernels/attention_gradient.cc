@@ -7,9 +7,15 @@ namespace heddle::HEDDLE_ISA {
 // The outputs; the last two may be absent.
 enum { kByQueries = 0, kByKeys, kByValues };
 
+// What disentangled biases add to ∂k is added up tile by tile: there, tiles of another length would
+// give other bits.
+static bool mayLengthenTiles(const AttentionProblem& p) {
+  return p.biasKind != BiasKind::kDisentangled;
+}
+
 static size_t attentionGradientScratch(const Call& call) {
   AttentionProblem p = readAttention(call, true);
-  p.tileRows = kLongQueryTile;
+  if (mayLengthenTiles(p)) p.tileRows = kLongQueryTile;
   GradientWorkspace unused;
   return layOutGradient(p, nullptr, &unused);
 }
@@ -249,7 +255,7 @@ static void goThroughHead(const Call& call, const AttentionProblem& p, const Ite
 
 static void attentionGradient(const Call& call, int, int threads, Scratch scratch) {
   AttentionProblem p = readAttention(call, true);
-  lengthenTiles(&p, threads);
+  if (mayLengthenTiles(p)) lengthenTiles(&p, threads);
   GradientWorkspace w;
   layOutGradient(p, scratch.data, &w);
   const bool byKeys = call.outputs[kByKeys].data, byValues = call.outputs[kByValues].data;

@@ -64,6 +64,7 @@ inline std::vector<AttentionCase> attentionCases() {
   add("multiQuery", [&](AttentionCase& c) { c.heads = 7, c.keyHeads = 1, c.queries = ragged; });
   add("groupWiderThanTile", [&](AttentionCase& c) {
     c.heads = 530, c.keyHeads = 1, c.d = c.e = 3, c.queries = {0, 4, 9}, c.right = 0;
+    c.biasKind = 1;
   });
   // In long tiles with one thread, in short ones with more.
   add("longTiles", [&](AttentionCase& c) {
@@ -105,6 +106,11 @@ inline std::vector<AttentionCase> attentionCases() {
   add("disentangledCross", [&](AttentionCase& c) {
     c.queries = {0, 3, 3, 20, 30}, c.keys = {0, 70, 71, 71, 200}, c.biasKind = 3;
     c.keyHeads = c.heads, c.biasReach = 90;
+  });
+  // Long enough for long tiles with one thread.
+  add("disentangledLong", [&](AttentionCase& c) {
+    c.heads = c.keyHeads = 6, c.d = c.e = 4, c.queries = {0, 300}, c.biasKind = 3;
+    c.biasReach = 150;
   });
   add("largeScores", [&](AttentionCase& c) { c.queries = ragged, c.scale = 60; });
   return cases;
