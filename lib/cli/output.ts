@@ -19,18 +19,29 @@ export function noteCut({ count, maxLength }: { count: number; maxLength: number
   note(`${count} ${count === 1 ? 'text was' : 'texts were'} cut to ${maxLength} tokens`);
 }
 
-/** A progress bar on a terminal; nothing elsewhere. */
+const secondsBetweenNotes = 30;
+
+/** A progress bar on a terminal; elsewhere a line each half minute, so that logs of long runs are not silent. */
 export class ProgressBar {
   private shown = false;
+  private noted = performance.now();
 
   constructor(private readonly label: string) {}
 
   update(done: number, total: number): void {
-    if (!process.stderr.isTTY || total === 0) return;
+    if (total === 0) return;
+    const percent = `${Math.round((100 * done) / total)} %`;
+    if (!process.stderr.isTTY) {
+      const now = performance.now();
+      if (now - this.noted < 1000 * secondsBetweenNotes) return;
+      this.noted = now;
+      note(`${this.label}: ${percent}`);
+      return;
+    }
     const width = 30;
     const filled = Math.round((width * done) / total);
     const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
-    process.stderr.write(`\r\x1b[K${this.label} ${bar} ${Math.round((100 * done) / total)} %`);
+    process.stderr.write(`\r\x1b[K${this.label} ${bar} ${percent}`);
     this.shown = true;
   }
 

@@ -64,6 +64,7 @@ async function runParticles(given: Record<string, unknown>, signal: AbortSignal)
   const bar = new ProgressBar('particles');
   let run: ParticleRun;
   try {
+    bar.update(0, 1);
     run = await particles({
       ...options,
       signal,

@@ -10,7 +10,11 @@ interface Series {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-const style = 'svg { width: 100%; } text { font: 12px system-ui, sans-serif; fill: #59636e; }';
+// Plots shrink with the page, and their letters with them: greater ones where it is narrow, some in the margin.
+const style = `
+svg { width: 100%; overflow: visible; } text { font: 12px system-ui, sans-serif; fill: #59636e; }
+@media (max-width: 40rem) { text { font-size: 20px; } }
+`;
 
 /** Points of a line: more cannot be told apart on a page. */
 const mostPoints = 1000;
@@ -100,9 +104,9 @@ function plot(name: string, all: readonly Series[]): string {
       ? []
       : all.map(
           ({ name: key, colour }, i) =>
-            `<text x="${width - 20}" y="${top + 14 + 16 * i}" text-anchor="end" style="fill:${colour}">${key}</text>`,
+            `<text x="${width - 20}" y="${top + 14}" dy="${1.35 * i}em" text-anchor="end" style="fill:${colour}">${key}</text>`,
         );
-  const foot = `<text x="${left - 8}" y="${height - 14}" text-anchor="end">step</text>`;
+  const foot = `<text x="${left - 14}" y="${height - 14}" text-anchor="end">step</text>`;
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name} by step">
 ${[...grid, ...feet, foot, ...lines, ...keys].join('\n')}
 </svg>`;

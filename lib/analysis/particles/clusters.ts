@@ -14,7 +14,7 @@ const blockRows = 512;
  * linkage). Exact: inner products of blocks of particles, by the kernels in float32, only leave out pairs that are certainly
  * farther apart, and the others are measured in float64. Blocks follow one another along the coordinate of the greatest
  * variance; two that are farther apart along it, or all but a few of them in one cluster, need none. So it takes O(n²·d) time at worst,
- * as one velocity does, and O(n·d) memory; O(n·d + n log n) once all are in few clusters.
+ * as one velocity does, and O(n·d) memory.
  */
 export class ClusterCounter {
   private graph?: Promise<CompiledGraph>;
