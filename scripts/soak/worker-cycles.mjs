@@ -43,7 +43,7 @@ async function work({ weights }) {
   });
   const x = new Float32Array(size * size);
   for (;;) {
-    const weight = await addon.loadState(range, 'float32', 'packed');
+    const weight = await addon.loadState([range], 'float32', 'packed');
     const plan = addon.createPlan(words, [weight]);
     const runs = Array.from({ length: 8 }, () => addon.run(plan, [size], [x], null, null));
     parentPort.postMessage('busy');
