@@ -1,5 +1,7 @@
 #include "expert_checks.h"
 
+#include "node_checks.h"
+
 namespace heddle {
 namespace {
 
@@ -7,6 +9,13 @@ namespace {
 void checkMatrices(const NodeView& view, const char* name, const Tensor& tensor, int64_t experts) {
   if (tensor.dims[0] > 0 && tensor.dims[1] > 0 && tensor.dims[0] % experts == 0) return;
   fail(view, name, "rows divisible by E = " + std::to_string(experts), dimsText(tensor));
+}
+
+// y and routing, by the columns of what is joined of them.
+void checkJoined(const NodeView& view, const char* name, const Tensor& joined) {
+  const int64_t chosen = view.ints[0];
+  expectColumns(view, "y", view.inputs[0], chosen * columns(view, name, joined));
+  expectColumns(view, "routing", view.inputs[1], 4 * chosen);
 }
 
 }  // namespace
@@ -30,14 +39,7 @@ void checkLinearExperts(const NodeView& view) {
   expectColumns(view, "output", view.outputs[0], weight.dims[0] / experts * chosen);
 }
 
-void checkJoinExperts(const NodeView& view) {
-  const int64_t chosen = view.ints[0];
-  if (view.outputs[0].dims[1] < 1) {
-    fail(view, "output", "a constant number of columns", dimsText(view.outputs[0]));
-  }
-  expectColumns(view, "y", view.inputs[0], chosen * view.outputs[0].dims[1]);
-  expectColumns(view, "routing", view.inputs[1], 4 * chosen);
-}
+void checkJoinExperts(const NodeView& view) { checkJoined(view, "output", view.outputs[0]); }
 
 void checkRouteExpertsGradient(const NodeView& view) {
   const int64_t chosen = view.ints[0];
@@ -49,12 +51,7 @@ void checkRouteExpertsGradient(const NodeView& view) {
 }
 
 void checkJoinExpertsGradient(const NodeView& view) {
-  const int64_t chosen = view.ints[0];
-  if (view.inputs[2].dims[1] < 1) {
-    fail(view, "gradient", "a constant number of columns", dimsText(view.inputs[2]));
-  }
-  expectColumns(view, "y", view.inputs[0], chosen * view.inputs[2].dims[1]);
-  expectColumns(view, "routing", view.inputs[1], 4 * chosen);
+  checkJoined(view, "gradient", view.inputs[2]);
 }
 
 void checkLinearExpertsGradient(const NodeView& view) {
