@@ -2,9 +2,7 @@
 import { deflateRawSync } from 'node:zlib';
 import type { EntropyUnit, HeadStatistics } from '../attention_statistics.js';
 import script from './attention.page.js?raw';
-import drawing from './drawing.page.js?raw';
-import { escapeHtml, htmlPage } from './html_page.js';
-import { tokenStyle } from './token_style.js';
+import { tokenPage } from './token_page.js';
 
 export interface AttentionPage {
   readonly title: string;
@@ -48,23 +46,16 @@ export function attentionPage(page: AttentionPage): string {
       ),
     })),
   };
-  const cuts = [
-    ...(tokens.length < length
-      ? [`Of the text's ${length} tokens the first ${tokens.length} were read.`]
-      : []),
-    ...(shown < tokens.length
-      ? [
-          `Maps and links show the first ${shown} of ${tokens.length} tokens, for the page's size (fewer --layers leave room for more); all figures are of all tokens.`,
-        ]
-      : []),
-  ];
-  const notice = cuts.length > 0 ? `<p class="notice">${escapeHtml(cuts.join(' '))}</p>` : '';
-  return htmlPage({
+  return tokenPage({
     title,
-    style: tokenStyle + style,
-    body: notice + body,
+    length,
+    read: tokens.length,
+    shown,
+    cut: `Maps and links show the first ${shown} of ${tokens.length} tokens, for the page's size (fewer --layers leave room for more); all figures are of all tokens.`,
+    style,
+    body,
     data,
-    script: drawing + script,
+    script,
   });
 }
 

@@ -1,9 +1,7 @@
 /** The page of `heddle inspect --logit-lens`: a table of predictions, layers by positions. */
 
-import drawing from './drawing.page.js?raw';
-import { escapeHtml, htmlPage } from './html_page.js';
 import script from './logit_lens.page.js?raw';
-import { tokenStyle } from './token_style.js';
+import { tokenPage } from './token_page.js';
 
 export interface LogitLensPage {
   readonly title: string;
@@ -32,21 +30,16 @@ export function logitLensPage(page: LogitLensPage): string {
     shown = Math.ceil(0.8 * shown);
     data = dataOf(page, shown);
   }
-  const cuts = [
-    ...(tokens.length < length
-      ? [`Of the text's ${length} tokens the first ${tokens.length} were read.`]
-      : []),
-    ...(shown < tokens.length
-      ? [`The table shows the first ${shown} of ${tokens.length} tokens, for the page's size.`]
-      : []),
-  ];
-  const notice = cuts.length > 0 ? `<p class="notice">${escapeHtml(cuts.join(' '))}</p>` : '';
-  return htmlPage({
+  return tokenPage({
     title,
-    style: tokenStyle + style,
-    body: notice + body,
+    length,
+    read: tokens.length,
+    shown,
+    cut: `The table shows the first ${shown} of ${tokens.length} tokens, for the page's size.`,
+    style,
+    body,
     data,
-    script: drawing + script,
+    script,
   });
 }
 

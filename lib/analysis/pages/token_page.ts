@@ -1,5 +1,9 @@
+/** The frame of pages about a text's tokens. */
+import drawing from './drawing.page.js?raw';
+import { escapeHtml, htmlPage } from './html_page.js';
+
 /** How pages that show a text token by token look. */
-export const tokenStyle = `
+const tokenStyle = `
 body { max-width: 84rem; }
 .lead { max-width: 46rem; color: #424a53; }
 .notice { background: #fff8e1; border-left: 4px solid #e69f00; padding: .4rem .8rem; max-width: 46rem; }
@@ -14,3 +18,34 @@ legend { float: left; padding: 0 .6rem 0 0; color: #59636e; }
 .token.chosen { box-shadow: 0 0 0 2px #d55e00; }
 #said { min-height: 3em; margin: .2rem 0; font-size: .9rem; max-width: 46rem; }
 `;
+
+export interface TokenPage {
+  readonly title: string;
+  /** Tokens that the text has, and those that were read of them. */
+  readonly length: number;
+  readonly read: number;
+  /** The tokens that the page has room for; `cut` says so where they are fewer. */
+  readonly shown: number;
+  readonly cut: string;
+  readonly style: string;
+  readonly body: string;
+  readonly data: unknown;
+  readonly script: string;
+}
+
+/** The page, headed by what it leaves out of the text. */
+export function tokenPage(page: TokenPage): string {
+  const { title, length, read, shown, cut, style, body, data, script } = page;
+  const cuts = [
+    ...(read < length ? [`Of the text's ${length} tokens the first ${read} were read.`] : []),
+    ...(shown < read ? [cut] : []),
+  ];
+  const notice = cuts.length > 0 ? `<p class="notice">${escapeHtml(cuts.join(' '))}</p>` : '';
+  return htmlPage({
+    title,
+    style: tokenStyle + style,
+    body: notice + body,
+    data,
+    script: drawing + script,
+  });
+}
