@@ -4,8 +4,8 @@
 // pairs.
 //
 // Each thread packs what it needs into its own scratch, so that the team never waits for another's:
-// of a transposed a block of k of a task's rows, which stays where the next task has the same; of b
-// a panel at a time, where it can be while the first rows are multiplied.
+// of b some columns, which stay for all rows that the thread multiplies with them, where it can be
+// while the first rows are multiplied; of a transposed a block of k of a task's rows.
 #include "kernels/epilogue.h"
 #include "kernels/matmul_packing.h"
 #include "kernels/tasks.h"
@@ -51,45 +51,77 @@ HEDDLE_INLINE bool multipliesPairs(const Matmul& matmul) {
 #endif
 }
 
-// A transposed a is copied anew for the panels of each task: rows are cut further before the panels
-// are.
-constexpr int64_t kLeastCopiedRows = 16 * kTileRows;
+// What a thread keeps of b: so many elements, which may lie in the third-level cache or beyond, for
+// the tiles ask for them ahead of their turn.
+constexpr int64_t kKeptElements = 1 << 20;
+
+// Columns of a task. Rows that are copied are copied anew for those of each task: they are as many
+// as may be there then, and rows are cut instead.
+constexpr int64_t kLeastColumns = 128;
+constexpr int64_t kMostColumns = 512;
+constexpr int64_t kLeastRows = 16 * kTileRows;
+
+// Panels that a thread keeps at most; 0 where they are too long.
+static int64_t keptPanels(const Matmul& matmul) {
+  const int64_t fitting = kKeptElements / kPanel / (matmul.k > 0 ? matmul.k : 1);
+  return smaller(fitting, divideUp(smaller(matmul.n, kMostColumns), kPanel));
+}
+
+HEDDLE_INLINE bool copiesRows(const Matmul& matmul) {
+  return matmul.transposeA || matmul.roundInputs;
+}
 
 static Tasks cutProduct(const Matmul& matmul, int threads) {
-  Tasks tasks = cutTasks(matmul.m, matmul.n, threads);
-  if (!matmul.transposeA || matmul.m == 0 || matmul.n == 0) return tasks;
-  const int64_t wanted = threads * kTasksPerThread;
-  const int64_t chunks = smaller(wanted, divideUp(matmul.m, kLeastCopiedRows));
-  if (chunks > tasks.chunks) tasks.chunks = chunks;
-  tasks.groups = smaller(divideUp(wanted, tasks.chunks), tasks.panels);
+  Tasks tasks = {matmul.m, matmul.n, 1, 1, divideUp(matmul.n, kPanel)};
+  const int64_t kept = keptPanels(matmul), wanted = threads * kTasksPerThread;
+  tasks.groups = divideUp(tasks.panels, kept > 0 ? kept : kGroupPanels);
+  if (!copiesRows(matmul)) {
+    const int64_t groups = smaller(wanted, divideUp(matmul.n, kLeastColumns));
+    if (groups > tasks.groups) tasks.groups = groups;
+  }
+  if (tasks.groups == 0) return tasks;
+  tasks.chunks = smaller(divideUp(wanted, tasks.groups), divideUp(matmul.m, kLeastRows));
+  const int64_t groups = tasks.chunks > 0 ? divideUp(wanted, tasks.chunks) : 0;
+  if (groups > tasks.groups) tasks.groups = smaller(groups, tasks.panels);
   return tasks;
 }
 
-// A thread's part of the scratch.
+// The tasks of a group of columns follow one another, so that a thread mostly has their panels.
+HEDDLE_INLINE Task productAt(const Tasks& tasks, int64_t number) {
+  return taskAt(tasks, number % tasks.chunks * tasks.groups + number / tasks.chunks);
+}
+
+// A thread's part of the scratch. Where pairs of bfloat16 are multiplied, `panels` is one of a
+// block of k, that is still to be rounded.
 struct MatmulScratch {
-  float* panel;     // [block depth][kPanel]
-  float* rows;      // a block of k of a chunk's rows, where a is transposed or rounded
-  uint16_t* pairs;  // the same two as bfloat16, where pairs of it are multiplied
+  float* panels;  // [block of k][panel][depth][kPanel], or one panel of a block where none is kept
+  float* rows;    // a block of k of a task's rows, where a is transposed or rounded
+  uint16_t* pairPanels;
+  uint16_t* pairRows;
 };
 
 struct MatmulSizes {
-  int64_t panel, rows, pairs;  // elements
+  int64_t panels, rows, pairPanels, pairRows;  // elements
 
   MatmulSizes(const Matmul& matmul) {
-    const bool narrow = multipliesPairs(matmul);
-    const int64_t depth = cutDepth(matmul.k).size;
-    const int64_t chunk = smaller(matmul.m, kChunkRows);
-    const bool copies = matmul.transposeA || (matmul.roundInputs && !narrow);
-    panel = kPanel * depth;
-    rows = copies ? divideUp(chunk * depth, kPanel) * kPanel : 0;
-    pairs = narrow ? panel + chunk * depth : 0;
+    const DepthBlocks blocks = cutDepth(matmul.k);
+    const bool pairs = multipliesPairs(matmul);
+    const bool copies = pairs ? matmul.transposeA : copiesRows(matmul);
+    const int64_t chunk = smaller(matmul.m, kChunkRows) * blocks.size;
+    const int64_t one = kPanel * blocks.size;
+    const int64_t kept = keptPanels(matmul) * blocks.count;
+    const int64_t all = kept > 0 ? kept * one : one;
+    panels = pairs ? one : all;
+    rows = copies ? divideUp(chunk, kPanel) * kPanel : 0;
+    pairPanels = pairs ? all : 0;
+    pairRows = pairs ? chunk : 0;
   }
 };
 
 static size_t matmulScratch(const Call& call) {
   const MatmulSizes sizes(readMatmul(call));
-  return static_cast<size_t>(sizes.panel + sizes.rows) * sizeof(float) +
-         static_cast<size_t>(sizes.pairs) * sizeof(uint16_t);
+  return static_cast<size_t>(sizes.panels + sizes.rows) * sizeof(float) +
+         static_cast<size_t>(sizes.pairPanels + sizes.pairRows) * sizeof(uint16_t);
 }
 
 // A block of k of some rows of a, as they are multiplied.
@@ -105,16 +137,16 @@ static LeftSide packRows(const Matmul& matmul, const Task& task, int64_t start, 
   const float* a =
       matmul.a + (matmul.transposeA ? start * matmul.m + task.row : task.row * matmul.k + start);
   const int64_t stride = matmul.transposeA ? matmul.m : matmul.k;
-  LeftSide side = {a, stride, own.pairs + sizes.panel, depth + (depth & 1)};
-  if (sizes.rows > 0) side = {own.rows, depth, side.pairs, side.pairStride};
+  const bool copies = sizes.rows > 0;
+  const LeftSide side = {copies ? own.rows : a, copies ? depth : stride, own.pairRows,
+                         depth + (depth & 1)};
   if (isThere) return side;
 #ifdef HEDDLE_BF16_DOT
   if (matmul.roundInputs) {
     if (matmul.transposeA) {
       transposeTo(a, stride, own.rows, depth, static_cast<int>(depth), static_cast<int>(task.rows));
     }
-    narrowRows(side.floats, side.stride, task.rows, depth, own.pairs + sizes.panel,
-               side.pairStride);
+    narrowRows(side.floats, side.stride, task.rows, depth, own.pairRows, side.pairStride);
     return side;
   }
 #endif
@@ -127,56 +159,96 @@ static LeftSide packRows(const Matmul& matmul, const Task& task, int64_t start, 
   return side;
 }
 
-// The first tile apart from the others: it makes the panel as it goes, where b lies in rows and the
-// panel is whole. `block` has all but the panel.
+// Makes a panel and multiplies with it; where b lies in rows and the panel is whole, at once with
+// the first tile. `block` has all but the panel.
 template <class Format>
-static void multiplyFloats(const Matmul& matmul, Block<Format> block, const float* b,
-                           int64_t stride, float* panel) {
-  const int64_t all = block.rows;
+static void multiplyNew(const Matmul& matmul, Block<Format> block, const float* b, int64_t stride,
+                        float* panel, float*) {
   block.b = panel;
-  block.rows = firstTile(all);
-  if (matmul.transposeB || block.columns < kPanel) {
+  if (matmul.transposeB || block.columns < kPanel || block.rows == 0) {
     packPanelOf(b, stride, matmul.transposeB, block.depth, block.columns, panel);
     if (matmul.roundInputs) roundRows(panel, 0, 1, block.depth * kPanel, panel, 0);
-    multiplyBlock<Format>(block);
-  } else if (matmul.roundInputs) {
-    withRows<PackingTile<true>>(block.rows, block, b, stride, panel);
-  } else {
-    withRows<PackingTile<false>>(block.rows, block, b, stride, panel);
+    return multiplyBlock<Format>(block);
   }
-  block.a += block.rows * block.aStride;
-  block.c += block.rows * block.cStride;
-  block.rows = all - block.rows;
-  if (block.rows > 0) multiplyBlock<Format>(block);
+  if (matmul.roundInputs) {
+    withRows<PackingTile<true>>(tileEnd(block.rows, 0), block, b, stride, panel);
+  } else {
+    withRows<PackingTile<false>>(tileEnd(block.rows, 0), block, b, stride, panel);
+  }
+  multiplyTiles<Format>(block, 1);
 }
 
-// A block of k of some columns that make a panel.
-static void multiplyColumns(const Matmul& matmul, const LeftSide& side, const MatmulScratch& own,
-                            int64_t start, int64_t depth, const Task& task, int64_t column) {
-  const int64_t columns = smaller(kPanel, task.column + task.columns - column);
+#ifdef HEDDLE_BF16_DOT
+static void multiplyNew(const Matmul& matmul, Block<Bf16PairFormat> block, const float* b,
+                        int64_t stride, uint16_t* panel, float* wide) {
+  packPanelOf(b, stride, matmul.transposeB, block.depth, block.columns, wide);
+  narrowPanel(wide, block.depth, panel);
+  block.b = panel;
+  multiplyBlock<Bf16PairFormat>(block);
+}
+#endif
+
+// A block of k of a task, whose panels are kept for the next, and may be there of the one before.
+struct DepthBlock {
+  int64_t start;
+  bool isKept, isThere;
+};
+
+template <class Format>
+static void multiplyDepthBlock(const Matmul& matmul, const Task& task, const DepthBlock& part,
+                               Block<Format> block, typename Format::Weight* panels, float* wide) {
+  if (part.isThere) {
+    block.b = panels;
+    return multiplyBlock<Format>(block);
+  }
   const int64_t stride = matmul.transposeB ? matmul.k : matmul.n;
-  const float* b =
-      matmul.b + (matmul.transposeB ? column * stride + start : start * stride + column);
-  float* const c = matmul.c + task.row * matmul.n + column;
+  for (int64_t at = 0; at < task.columns; at += kPanel) {
+    const int64_t column = task.column + at;
+    const int64_t place =
+        matmul.transposeB ? column * stride + part.start : part.start * stride + column;
+    Block<Format> one = block;
+    one.c += at;
+    one.columns = smaller(kPanel, task.columns - at);
+    auto* panel = part.isKept ? panels + at / kPanel * block.panelStride : panels;
+    multiplyNew(matmul, one, matmul.b + place, stride, panel, wide);
+  }
+}
+
+static void multiplyDepthBlock(const Matmul& matmul, const Task& task, const DepthBlock& part,
+                               int64_t depth, const LeftSide& side, const MatmulScratch& own) {
+  float* const c = matmul.c + task.row * matmul.n + task.column;
+  const int64_t columns = divideUp(task.columns, kPanel) * kPanel;
+  const int64_t place = part.isKept ? part.start * columns : 0;
+  const bool first = part.start == 0;
 #ifdef HEDDLE_BF16_DOT
   if (matmul.roundInputs) {
-    packPanelOf(b, stride, matmul.transposeB, depth, columns, own.panel);
-    narrowPanel(own.panel, depth, own.pairs);
-    multiplyBlock<Bf16PairFormat>({side.pairs, side.pairStride, own.pairs, 0, c, matmul.n,
-                                   task.rows, columns, depth, start == 0, nullptr});
-    return;
+    const Block<Bf16PairFormat> block = {
+        side.pairs, side.pairStride, nullptr,   side.pairStride * kPanel,
+        c,          matmul.n,        task.rows, task.columns,
+        depth,      first,           nullptr};
+    return multiplyDepthBlock(matmul, task, part, block, own.pairPanels + place, own.panels);
   }
 #endif
-  if (matmul.transposeA) {
-    const Block<InterleavedFormat> block = {side.floats, side.stride, nullptr,   0,
-                                            c,           matmul.n,    task.rows, columns,
-                                            depth,       start == 0,  nullptr};
-    return multiplyFloats(matmul, block, b, stride, own.panel);
+  const Block<Float32Format> block = {side.floats, side.stride, nullptr,   depth * kPanel,
+                                      c,           matmul.n,    task.rows, task.columns,
+                                      depth,       first,       nullptr};
+  if (!matmul.transposeA) {
+    return multiplyDepthBlock(matmul, task, part, block, own.panels + place, nullptr);
   }
-  const Block<Float32Format> block = {side.floats, side.stride, nullptr,   0,
-                                      c,           matmul.n,    task.rows, columns,
-                                      depth,       start == 0,  nullptr};
-  multiplyFloats(matmul, block, b, stride, own.panel);
+  const Block<InterleavedFormat> interleaved = {side.floats, side.stride, nullptr,   depth * kPanel,
+                                                c,           matmul.n,    task.rows, task.columns,
+                                                depth,       first,       nullptr};
+  multiplyDepthBlock(matmul, task, part, interleaved, own.panels + place, nullptr);
+}
+
+static void finishTask(const Matmul& matmul, const Task& task) {
+  const int64_t place = task.row * matmul.n + task.column;
+  finish({matmul.activation,
+          matmul.bias ? matmul.bias + task.column : nullptr,
+          matmul.residual ? matmul.residual + place : nullptr,
+          matmul.n,
+          {}},
+         matmul.c + place, matmul.n, task.rows, task.columns);
 }
 
 static void matmul(const Call& call, int, int threads, Scratch scratch) {
@@ -185,33 +257,33 @@ static void matmul(const Call& call, int, int threads, Scratch scratch) {
   const DepthBlocks blocks = cutDepth(matmul.k);
   const MatmulSizes sizes(matmul);
   float* const memory = static_cast<float*>(scratch.data);
-  const MatmulScratch own = {memory, memory + sizes.panel,
-                             reinterpret_cast<uint16_t*>(memory + sizes.panel + sizes.rows)};
+  auto* const pairs = reinterpret_cast<uint16_t*>(memory + sizes.panels + sizes.rows);
+  const MatmulScratch own = {memory, memory + sizes.panels, pairs, pairs + sizes.pairPanels};
   const bool finishes = matmul.bias || matmul.residual || matmul.activation != Activation::kNone;
-  int64_t packedRow = -1, packedStart = -1;
+  const bool isKept = keptPanels(matmul) > 0;
+  int64_t keptPanel = -1, packedRow = -1, packedStart = -1;
 
   for (int64_t number; (number = claim(call.work)) < countTasks(tasks);) {
-    if (isCancelled(call)) return;
-    const Task task = taskAt(tasks, number);
-    for (int64_t i = 0; i < blocks.count; i++) {
-      const int64_t start = i * blocks.size;
-      const int64_t depth = smaller(blocks.size, matmul.k - start);
-      const bool isThere = task.row == packedRow && start == packedStart;
-      const LeftSide side = packRows(matmul, task, start, depth, own, sizes, isThere);
-      packedRow = task.row;
-      packedStart = start;
-      for (int64_t at = 0; at < task.columns; at += kPanel) {
-        multiplyColumns(matmul, side, own, start, depth, task, task.column + at);
+    const Task whole = productAt(tasks, number);
+    const int64_t chunks = divideUp(whole.rows, kChunkRows);
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+      if (isCancelled(call)) return;
+      Task task = whole;
+      task.row += whole.rows * chunk / chunks;
+      task.rows = whole.row + whole.rows * (chunk + 1) / chunks - task.row;
+      const bool isThere = isKept && task.panel == keptPanel;
+      for (int64_t i = 0; i < blocks.count; i++) {
+        const int64_t start = i * blocks.size;
+        const int64_t depth = smaller(blocks.size, matmul.k - start);
+        const bool hasRows = task.row == packedRow && start == packedStart;
+        const LeftSide side = packRows(matmul, task, start, depth, own, sizes, hasRows);
+        packedRow = task.row;
+        packedStart = start;
+        multiplyDepthBlock(matmul, task, {start, isKept, isThere}, depth, side, own);
       }
+      keptPanel = task.panel;
+      if (finishes) finishTask(matmul, task);
     }
-    if (!finishes) continue;
-    const int64_t place = task.row * matmul.n + task.column;
-    finish({matmul.activation,
-            matmul.bias ? matmul.bias + task.column : nullptr,
-            matmul.residual ? matmul.residual + place : nullptr,
-            matmul.n,
-            {}},
-           matmul.c + place, matmul.n, task.rows, task.columns);
   }
 }
 

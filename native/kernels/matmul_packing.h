@@ -6,25 +6,26 @@
 
 namespace heddle::HEDDLE_ISA {
 
-// Rows of the first of the tiles that some rows are multiplied in; multiplyBlock takes the others.
-HEDDLE_INLINE int64_t firstTile(int64_t rows) {
-  return rows > 0 ? rows / divideUp(rows, kTileRows) : 0;
-}
-
 // Values of k that are copied of all tiles before the next: pieces of source and target that lie in
 // the first-level cache together.
 constexpr int64_t kCopiedDepth = 16;
 
-// target: one tile's [k][rows] of the transposed source, [k] with a stride.
-static void copyTile(const float* source, int64_t stride, int64_t depth, int64_t rows,
-                     float* target) {
-  if (rows == kTileRows) {
-    for (int64_t k = 0; k < depth; k++) {
-      __builtin_memcpy(target + k * kTileRows, source + k * stride, sizeof(float) * kTileRows);
+// Floats that are copied at once: a tile's rows and what stands beside them.
+constexpr int64_t kCopiedFloats = (kTileRows + kLanes - 1) / kLanes * kLanes;
+
+// The first `count` of `depth` rows of a tile, target [depth][rows], source [depth] with a stride.
+// What is copied too much of one is overwritten by the next; the last ones are copied as they are.
+static void copyTile(const float* source, int64_t stride, int64_t count, int64_t depth,
+                     int64_t rows, float* target) {
+  const int64_t whole = smaller(count, depth - divideUp(kCopiedFloats - rows, rows));
+  int64_t k = 0;
+  for (; k < whole; k++) {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kCopiedFloats; i += kLanes) {
+      store(target + k * rows + i, load(source + k * stride + i));
     }
-    return;
   }
-  for (int64_t k = 0; k < depth; k++) {
+  for (; k < count; k++) {
     for (int64_t i = 0; i < rows; i++) target[k * rows + i] = source[k * stride + i];
   }
 }
@@ -32,7 +33,7 @@ static void copyTile(const float* source, int64_t stride, int64_t depth, int64_t
 // Columns of the source, [depth] with a stride, as rows of InterleavedFormat.
 static void interleaveRows(const float* source, int64_t stride, int64_t depth, int64_t rows,
                            float* target) {
-  const int64_t first = firstTile(rows), tiles = divideUp(rows - first, kTileRows);
+  const int64_t tiles = divideUp(rows, kTileRows);
   for (int64_t k = 0; k < depth; k += kCopiedDepth) {
     const int64_t count = smaller(kCopiedDepth, depth - k);
     const float* from = source + k * stride;
@@ -41,11 +42,11 @@ static void interleaveRows(const float* source, int64_t stride, int64_t depth, i
       const float* next = from + (count + i) * stride;
       for (int64_t row = 0; row < rows; row += kLine / 4) prefetch(next + row);
     }
-    copyTile(from, stride, count, first, target + k * first);
-    int64_t row = first;
+    int64_t row = 0;
     for (int64_t tile = 0; tile < tiles; tile++) {
-      const int64_t end = first + (rows - first) * (tile + 1) / tiles;
-      copyTile(from + row, stride, count, end - row, target + row * depth + k * (end - row));
+      const int64_t end = tileEnd(rows, tile);
+      copyTile(from + row, stride, count, depth - k, end - row,
+               target + row * depth + k * (end - row));
       row = end;
     }
   }

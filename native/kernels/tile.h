@@ -278,13 +278,16 @@ struct OnePanel {
   }
 };
 
-// The panel stays in the first-level cache while the rows stream past it.
+// Where a tile ends of those that some rows are multiplied in. Even shares: a last tile of one or
+// two rows would leave the multipliers waiting.
+HEDDLE_INLINE int64_t tileEnd(int64_t rows, int64_t tile) {
+  const int64_t tiles = divideUp(rows, kTileRows);
+  return tiles > 0 ? rows * (tile + 1) / tiles : 0;
+}
+
+// The tiles of a block but for the first `done` of each panel.
 template <class Format>
-static void multiplyBlock(const Block<Format>& block) {
-  if (block.rows <= kTileRows) {
-    withRows<FewRows<Format>>(block.rows, block);
-    return;
-  }
+static void multiplyTiles(const Block<Format>& block, int64_t done) {
   const int64_t tiles = divideUp(block.rows, kTileRows);
   const int64_t lines = linesAhead<Format>(tiles);
   const int64_t bytesAhead = divideUp(block.depth, kStrip) * lines * kLine;  // by one tile
@@ -294,10 +297,9 @@ static void multiplyBlock(const Block<Format>& block) {
     const void* next = last ? block.after : b + block.panelStride;
     Ahead<Format> ahead = {reinterpret_cast<uintptr_t>(next), next ? lines : 0, nullptr,
                            block.cStride};
-    int64_t row = 0;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-      // Even shares: a last tile of one or two rows would leave the multipliers waiting.
-      const int64_t end = block.rows * (tile + 1) / tiles;
+    int64_t row = done > 0 ? tileEnd(block.rows, done - 1) : 0;
+    for (int64_t tile = done; tile < tiles; tile++) {
+      const int64_t end = tileEnd(block.rows, tile);
       typename Format::Sum* c = block.c + column;
       if (tile + 1 < tiles) {
         ahead.sums = c + end * block.cStride;
@@ -311,6 +313,16 @@ static void multiplyBlock(const Block<Format>& block) {
     }
     b += block.panelStride;
   }
+}
+
+// The panel stays in the first-level cache while the rows stream past it.
+template <class Format>
+static void multiplyBlock(const Block<Format>& block) {
+  if (block.rows <= kTileRows) {
+    withRows<FewRows<Format>>(block.rows, block);
+    return;
+  }
+  multiplyTiles(block, 0);
 }
 
 }  // namespace heddle::HEDDLE_ISA

@@ -115,6 +115,18 @@ TEST_P(MatmulTest, MatchesTheReferenceInEveryOrientation) {
   }
 }
 
+TEST_P(MatmulTest, KeepsPanelsForTheRowsThatFollow) {
+  const int64_t panel = table().packing.panel;
+  for (bool roundInputs : {false, true}) {
+    // Several chunks of rows a task; several groups of columns; panels too long to be kept.
+    for (const Product& product :
+         {Product{1000, 391, 21, roundInputs}, Product{70, 10, 1200, roundInputs},
+          Product{7, 70001, panel + 1, roundInputs}}) {
+      product.expectRightInEveryOrientation(table(), 1);
+    }
+  }
+}
+
 TEST_P(MatmulTest, GivesTheSameBitsOnAnyTeamAndInAnyOrientation) {
   for (bool roundInputs : {false, true}) {
     const Product product = {150, 500, 77, roundInputs, roundInputs};
