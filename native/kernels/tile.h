@@ -147,6 +147,9 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
   constexpr int kDepth = Format::kDepth;
   constexpr int kVectors = Panels * kTileVectors;
   constexpr int kAhead = kInterleaved<Format> ? Rows : kDepth;  // from one value of a row on
+  // Rows that lie apart are more streams than the hardware follows; a strip of each is a line.
+  constexpr bool kAsksForRows =
+      !kInterleaved<Format> && Rows > 4 && sizeof(*a) * kStrip == static_cast<size_t>(kLine);
   const int64_t aStride = block.aStride;
   const int64_t panelStride = block.panelStride;
   uintptr_t wanted = ahead.weights;
@@ -171,6 +174,10 @@ static void multiplyTile(const Block<Format>& block, const typename Format::Inpu
       prefetchFar(reinterpret_cast<const void*>(wanted + static_cast<uintptr_t>(i * kLine)));
     }
     wanted += static_cast<uintptr_t>(lines * kLine);
+#pragma GCC unroll 16
+    for (int i = 0; kAsksForRows && i < Rows; i++) {
+      prefetch(a + i * aStride + kStrip);
+    }
 #pragma GCC unroll 4
     for (int step = 0; step < kStrip; step += kDepth) {
       multiplyStep<Format, Rows, Panels>(a, aStride, b, panelStride, sums);
