@@ -153,6 +153,13 @@ void checkUnfoldGradient(const NodeView& view) {
 void checkDescend(const NodeView& view) { expectFixedColumns(view, "rates", view.inputs[3], 3); }
 
 void checkArgmax(const NodeView& view) { expectFixedColumns(view, "y", view.outputs[0], 2); }
+
+void checkLogitBlocks(const NodeView& view) {
+  const int64_t width = columns(view, "x", view.inputs[0]);
+  // Three numbers of each 128 columns (kernels/logit_blocks.h).
+  expectFixedColumns(view, "y", view.outputs[0], width + 3 * (width / 128 + (width % 128 != 0)));
+}
+
 namespace {
 
 // Rows or classes from `first` on, inside a fixed number of them.

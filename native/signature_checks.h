@@ -12,6 +12,7 @@ void checkEmbeddingPacked(const NodeView& view);
 void checkMatmul(const NodeView& view);
 void checkRelativeBias(const NodeView& view);
 void checkArgmax(const NodeView& view);
+void checkLogitBlocks(const NodeView& view);
 void checkRmsNorm(const NodeView& view);
 void checkColumns(const NodeView& view);
 void checkRope(const NodeView& view);

@@ -85,6 +85,7 @@ const Line kLines[] = {
   {"embeddingPacked", "table packed[V,C], ids index<V>[R], residual? f32[R,C] -> f32[R,C]",
    {}, {"scale"}, false, checkEmbeddingPacked},
   {"argmax", "x f32[R,C] -> f32[R,O]", {}, {}, false, checkArgmax},
+  {"logitBlocks", "x f32[R,C], temperatures f32[R] -> f32[R,O]", {}, {}, false, checkLogitBlocks},
   {"softmax", "x f32[R,C] -> f32[R,C]", {}, {"t"}},
   {"pool", "x f32[R,C], segments offsets<R>[S+1] -> f32[S,C]", {{"mode", 0, 5}}, {}},
   {"l2Normalize", "x f32[R,C] -> f32[R,C]", {}, {"epsilon"}},

@@ -1,5 +1,6 @@
 /** Beam search that draws its continuations. */
 import { uniform } from './random.js';
+import type { ScoreRow } from './score_row.js';
 import { BestEntries } from './selection.js';
 
 export interface BeamDraw {
@@ -14,12 +15,13 @@ const stream = 2 ** 32 - 1;
  * noise are such a draw, in its order (Kool et al. 2019, section 2).
  */
 export function drawBeams(
-  rows: readonly Float32Array[],
+  given: readonly ScoreRow[],
   running: readonly { readonly score: number }[],
   keep: number,
   { seed }: BeamDraw,
   step: number,
 ): { score: number; beam: number; id: number }[] {
+  const rows = given.map((row) => row.whole());
   const vocabSize = rows[0]!.length;
   const total = rows.length * vocabSize;
   const best = new BestEntries(keep);

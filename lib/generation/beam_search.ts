@@ -4,6 +4,7 @@
  * which beam each new one comes from. Scores are rounded to float32 where the reference has tensors of it.
  */
 import { type BeamDraw, drawBeams } from './beam_draw.js';
+import type { ScoreRow } from './score_row.js';
 import { BestEntries } from './selection.js';
 
 export interface BeamSettings {
@@ -69,7 +70,7 @@ export class BeamSearch {
    * @param rows for each running beam the log-probabilities of what may follow, after processors; −∞ for what may not.
    * @returns the beams that go on, in the order of `running`; undefined where nothing may follow any beam.
    */
-  advance(rows: readonly Float32Array[]): BeamStep[] | undefined {
+  advance(rows: readonly ScoreRow[]): BeamStep[] | undefined {
     const { settings } = this;
     const { numBeams, lengthPenalty, earlyStopping } = settings;
     const keep = Math.max(2, 1 + settings.eosTokenIds.length) * numBeams;
@@ -126,7 +127,7 @@ export class BeamSearch {
   }
 
   private bestContinuations(
-    rows: readonly Float32Array[],
+    rows: readonly ScoreRow[],
     keep: number,
   ): { score: number; beam: number; id: number }[] {
     const vocabSize = rows[0]!.length;
@@ -134,7 +135,18 @@ export class BeamSearch {
     rows.forEach((row, beam) => {
       const { score } = this.running[beam]!;
       const offset = beam * vocabSize;
-      for (let id = 0; id < vocabSize; id++) best.offer(Math.fround(row[id]! + score), offset + id);
+      const least = Math.fround(row.leastOfBest(keep) + score);
+      row.forEachRange(
+        (greatest) => {
+          const sum = Math.fround(greatest + score);
+          return sum >= least && best.accepts(sum);
+        },
+        (begin, end) => {
+          for (let id = begin; id < end; id++) {
+            best.offer(Math.fround(row.values[id]! + score), offset + id);
+          }
+        },
+      );
     });
     return best.sorted().map(({ score, index }) => ({
       score,

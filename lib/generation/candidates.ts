@@ -3,6 +3,7 @@
  * sampling (Meister et al. 2023), in the order and with the borders of Hugging Face's `LogitsWarper`s.
  */
 import { exponentials } from './exponential.js';
+import type { RowMass, ScoreRow } from './score_row.js';
 import { kthLargest, weightedThreshold } from './selection.js';
 
 export interface CandidateSettings {
@@ -18,6 +19,22 @@ export interface CandidateSettings {
   readonly typicalP: number;
 }
 
+/** Whether every token of a finite score may be drawn. */
+export const keepsAll = ({ topK, topP, minP, typicalP }: CandidateSettings): boolean =>
+  topK === 0 && topP >= 1 && minP === 0 && typicalP >= 1;
+
+interface Softmax {
+  readonly weights: Float64Array;
+  readonly total: number;
+  readonly largest: number;
+}
+
+/** How many of the best blocks a nucleus is looked for in at first, and by which factor in more where they do not hold it. */
+const firstBlocks = 32;
+const growth = 4;
+/** Of so large a share of the blocks, all are read: that takes no longer. */
+const mostBlocks = 0.5;
+
 /** Tokens and their scores, in order of the id. Holds its arrays from one step to the next. */
 export class Candidates {
   ids = new Int32Array(0);
@@ -30,29 +47,66 @@ export class Candidates {
    * The candidates of one row of scores; those of −∞ are none.
    * @param minKept so many of the best stay, whatever the filters say.
    */
-  select(row: Float32Array, settings: CandidateSettings, minKept = 1): void {
-    this.reserve(row.length);
-    const temperature = Math.fround(settings.temperature);
-    // Division keeps the order, and what was not equal may become so: the border is divided too.
-    const k = Math.max(settings.topK, minKept);
-    const border = settings.topK > 0 ? kthLargest(row, row.length, k) / temperature : -Infinity;
-    const least = Math.fround(border);
-    const { ids, scores } = this;
-    let count = 0;
-    for (let id = 0; id < row.length; id++) {
-      const score = Math.fround(row[id]! / temperature);
-      if (score < least || score === -Infinity) continue;
-      ids[count] = id;
-      scores[count++] = score;
+  select(row: ScoreRow, settings: CandidateSettings, minKept = 1): void {
+    const { temperature, topK, topP, minP, typicalP } = settings;
+    let hasNucleus = topP >= 1;
+    if (topK > 0) {
+      const k = Math.max(topK, minKept);
+      // Division keeps the order, and what was not equal may become so: the border is divided too.
+      this.gather(row, temperature, Math.fround(row.leastOfBest(k) / Math.fround(temperature)));
+      this.keep(this.scores, kthLargest(this.scores, this.count, k));
+    } else if (minKept === 1 && !hasNucleus && this.gatherNucleus(row, temperature, topP)) {
+      hasNucleus = true;
+    } else if (minKept === 1 && hasNucleus && minP > 0) {
+      const largest = Math.fround(row.leastOfBest(1) / Math.fround(temperature));
+      this.gather(row, temperature, largest + Math.log(minP));
+    } else {
+      this.gather(row, temperature, -Infinity);
     }
-    this.count = count;
-    if (settings.topP < 1) this.keepNucleus(settings.topP, minKept);
-    if (settings.minP > 0) this.keepProbable(settings.minP, minKept);
-    if (settings.typicalP < 1) this.keepTypical(settings.typicalP, minKept);
+    if (!hasNucleus) this.keepNucleus(topP, minKept, this.softmax());
+    if (minP > 0) this.keepProbable(minP, minKept);
+    if (typicalP < 1) this.keepTypical(typicalP, minKept);
+  }
+
+  /** All of at least this score. */
+  private gather(row: ScoreRow, given: number, least: number): void {
+    const temperature = Math.fround(given);
+    const { values } = row;
+    this.count = 0;
+    row.forEachRange(
+      (score) => Math.fround(score / temperature) >= least,
+      (begin, end) => {
+        this.reserve(this.count + end - begin);
+        const { ids, scores } = this;
+        let { count } = this;
+        for (let id = begin; id < end; id++) {
+          const score = Math.fround(values[id]! / temperature);
+          if (score < least || score === -Infinity) continue;
+          ids[count] = id;
+          scores[count++] = score;
+        }
+        this.count = count;
+      },
+    );
+  }
+
+  /** The nucleus, where a few blocks hold it. @returns whether they do, and rounding leaves no doubt which tokens it has. */
+  private gatherNucleus(row: ScoreRow, temperature: number, share: number): boolean {
+    const mass = row.mass();
+    if (!mass) return false;
+    const most = mostBlocks * mass.blocks;
+    for (let blocks = firstBlocks; blocks < most; blocks *= growth) {
+      const least = row.leastOfBest(blocks);
+      this.gather(row, temperature, Math.fround(least / Math.fround(temperature)));
+      const own = this.softmax();
+      if (own.total < share * mass.total + mass.error) continue;
+      return this.keepNucleus(share, 1, own, mass);
+    }
+    return false;
   }
 
   /** exp(score − the largest score) of every candidate. */
-  softmax(): { weights: Float64Array; total: number; largest: number } {
+  softmax(): Softmax {
     const largest = this.largest();
     const total = exponentials(this.scores, this.count, largest, this.weights);
     return { weights: this.weights, total, largest };
@@ -60,10 +114,14 @@ export class Candidates {
 
   private reserve(length: number): void {
     if (this.ids.length >= length) return;
-    this.ids = new Int32Array(length);
-    this.scores = new Float32Array(length);
-    this.weights = new Float64Array(length);
-    this.surprise = new Float32Array(length);
+    const room = Math.max(length, 2 * this.ids.length);
+    const [ids, scores] = [new Int32Array(room), new Float32Array(room)];
+    ids.set(this.ids);
+    scores.set(this.scores);
+    this.ids = ids;
+    this.scores = scores;
+    this.weights = new Float64Array(room);
+    this.surprise = new Float32Array(room);
   }
 
   /** Keeps candidates whose value is at least the border, and those that stay whatever it is. */
@@ -78,15 +136,19 @@ export class Candidates {
     this.count = count;
   }
 
-  /** A token stays while those above it hold less than `mass`; of equal ones the lower ids are above. */
-  private keepNucleus(mass: number, minKept: number): void {
-    if (this.count === 0) return;
+  /**
+   * A token stays while those above it hold less than `mass`; of equal ones the lower ids are above.
+   * @param own of the candidates. @param of what the candidates are the best of; undefined: of themselves.
+   * @returns false, and leaves all, where that is not known so well that there is no doubt.
+   */
+  private keepNucleus(mass: number, minKept: number, own: Softmax, of?: RowMass): boolean {
+    if (this.count === 0) return true;
     const best = this.bestIds(minKept);
-    const { weights, total, largest } = this.softmax();
     const { ids, scores } = this;
-    const target = mass * total;
+    const { weights, total: sum, largest } = own;
+    const target = mass * (of?.total ?? sum);
     // So small that all of them together hold no more than what is left over: none of them stays.
-    const floor = ((1 - mass) * total) / this.count;
+    const floor = of ? 0 : ((1 - mass) * sum) / this.count;
     let count = 0;
     for (let i = 0; i < this.count; i++) {
       if (weights[i]! < floor && !best?.has(ids[i]!)) continue;
@@ -98,12 +160,21 @@ export class Candidates {
     const { value, above } = weightedThreshold(scores, weights, count, target);
     const share = Math.exp(value - largest);
     // How many of those at the border are needed: the first always, each next while the sum is below the target.
-    let ties = share > 0 ? Math.max(1, Math.ceil((target - above) / share)) : Infinity;
+    const needed = (reached: number): number =>
+      share > 0 ? Math.max(1, Math.ceil((reached - above) / share)) : Infinity;
+    if (of) {
+      const equal = scores.subarray(0, count).filter((score) => score === value).length;
+      const [least, most] = [target - of.error, target + of.error];
+      if (above >= least || above + equal * share < most) return false;
+      if (equal > 1 && needed(least) !== needed(most)) return false;
+    }
+    let ties = needed(target);
     for (let i = 0; i < count; i++) {
       if (scores[i] !== value) continue;
       if (ties-- <= 0 && !best?.has(ids[i]!)) scores[i] = -Infinity;
     }
     this.keep(scores, value, best);
+    return true;
   }
 
   private keepProbable(share: number, minKept: number): void {

@@ -39,7 +39,7 @@ export async function* generateTokens(
   textEnds: readonly TextEnd[] = [],
 ): AsyncGenerator<SequenceToken, void, undefined> {
   const { signal, maxLength, numReturnSequences } = settings;
-  const sampler = new Sampler(settings);
+  const sampler = new Sampler(settings, engine.vocabSize);
   const { wantsLogits } = sampler;
   const begin = engine.begin([], prompt.length);
   let running = [{ number: 0, sequence: begin, ids: prompt.slice() }];

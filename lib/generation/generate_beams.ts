@@ -2,9 +2,9 @@ import type { DecoderEngine, Sequence } from '../models/decoder_engine.js';
 import { BeamSearch } from './beam_search.js';
 import { Candidates } from './candidates.js';
 import type { GeneratedSequence } from './generate.js';
-import { checkLogits, logSumExp } from './log_probabilities.js';
 import { createProcessors, type History } from './logits_processors.js';
 import { noTokenLeft } from './sampler.js';
+import { ScoreRow } from './score_row.js';
 import type { GenerationSettings } from './settings.js';
 
 /**
@@ -25,7 +25,9 @@ export async function generateBeams(
     draw: doSample ? { seed } : undefined,
     isEnd,
   });
-  const scorer = new BeamScorer(settings, prompt.length);
+  const scorer = new BeamScorer(settings, prompt.length, engine.vocabSize);
+  // Every continuation may be drawn.
+  const wantsLogits = doSample || { temperature: 1 };
   /** Which sequence each running beam has in the engine; at first all have one. */
   let sequences: Sequence[] = [];
   const open = new Set<Sequence>();
@@ -33,7 +35,7 @@ export async function generateBeams(
   open.add(begin);
   try {
     signal?.throwIfAborted();
-    const [logits] = await engine.step([{ sequence: begin, ids: prompt }], { signal });
+    const [logits] = await engine.step([{ sequence: begin, ids: prompt, wantsLogits }], { signal });
     sequences = Array.from({ length: numBeams }, () => begin);
     const first = scorer.logProbabilities(logits!, search.running[0]!.ids);
     let rows = sequences.map(() => first);
@@ -48,7 +50,7 @@ export async function generateBeams(
         open,
         next.map(({ parent }) => parent),
       );
-      const batch = next.map(({ id }, i) => ({ sequence: sequences[i]!, ids: [id] }));
+      const batch = next.map(({ id }, i) => ({ sequence: sequences[i]!, ids: [id], wantsLogits }));
       const computed = await engine.step(batch, { signal });
       signal?.throwIfAborted();
       rows = computed.map((row, i) => scorer.logProbabilities(row, search.running[i]!.ids));
@@ -97,22 +99,22 @@ class BeamScorer {
   constructor(
     private readonly settings: GenerationSettings,
     private readonly promptLength: number,
+    private readonly vocabSize: number,
   ) {
     this.processors = createProcessors(settings);
   }
 
-  /** In place. */
-  logProbabilities(logits: Float32Array, ids: readonly number[]): Float32Array {
-    const normalizer = logSumExp(logits, checkLogits(logits, ids.length));
-    for (let id = 0; id < logits.length; id++) logits[id]! -= normalizer;
+  logProbabilities(logits: Float32Array, ids: readonly number[]): ScoreRow {
+    const row = new ScoreRow(logits, this.vocabSize);
+    row.subtract(row.logSumExp(row.check(ids.length)));
     const history: History = { ids, promptLength: this.promptLength };
-    for (const process of this.processors) process(logits, history);
-    if (!this.settings.doSample) return logits;
+    for (const process of this.processors) process(row, history);
+    if (!this.settings.doSample) return row;
     const { candidates, settings } = this;
     // One that ends nothing is always among them.
-    candidates.select(logits, settings, settings.eosTokenIds.length + 1);
-    logits.fill(-Infinity);
-    for (let i = 0; i < candidates.count; i++) logits[candidates.ids[i]!] = candidates.scores[i]!;
-    return logits;
+    candidates.select(row, settings, settings.eosTokenIds.length + 1);
+    const scores = row.whole().fill(-Infinity);
+    for (let i = 0; i < candidates.count; i++) scores[candidates.ids[i]!] = candidates.scores[i]!;
+    return row;
   }
 }

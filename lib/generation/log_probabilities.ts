@@ -1,4 +1,5 @@
 import { HeddleError } from '../errors.js';
+import type { ScoreRow } from './score_row.js';
 import { BestEntries } from './selection.js';
 
 /** A token and the logarithm of its probability, as the model gives it: before penalties, temperature and filters. */
@@ -52,11 +53,20 @@ export function logSumExp(logits: Float32Array, largest: number): number {
 
 /** @param count how many alternatives. */
 export function alternativesOf(
-  logits: Float32Array,
+  row: ScoreRow,
   normalizer: number,
   count: number,
 ): TokenLogprob['alternatives'] {
-  const best = new BestEntries(Math.min(count, logits.length));
-  for (let id = 0; count > 0 && id < logits.length; id++) best.offer(logits[id]!, id);
+  if (count === 0) return [];
+  const best = new BestEntries(Math.min(count, row.length));
+  const least = row.leastOfBest(Math.min(count, row.length));
+  row.forEachRange(
+    (score) => score >= least,
+    (begin, end) => {
+      for (let id = begin; id < end; id++) {
+        if (row.values[id]! >= least) best.offer(row.values[id]!, id);
+      }
+    },
+  );
   return best.sorted().map(({ score, index }) => ({ id: index, logprob: score - normalizer }));
 }

@@ -2,6 +2,7 @@
  * What is done to the scores of a step before a token is chosen, in the order and with the semantics of Hugging Face's
  * `LogitsProcessor`s (transformers 5, `generation/logits_process.py`). Each changes the row in place.
  */
+import type { ScoreRow } from './score_row.js';
 
 /** One sequence, as far as it has come. */
 export interface History {
@@ -10,7 +11,7 @@ export interface History {
   readonly promptLength: number;
 }
 
-export type LogitsProcessor = (scores: Float32Array, history: History) => void;
+export type LogitsProcessor = (scores: ScoreRow, history: History) => void;
 
 export interface ProcessorSettings {
   /** Added to the score of the last id where those before it are what the sequence ends with; of one id: always. */
@@ -87,7 +88,8 @@ function sequenceBias(given: ProcessorSettings['sequenceBias']): LogitsProcessor
       if (begin < 0) continue;
       let matches = true;
       for (let i = 0; i < last && matches; i++) matches = ids[begin + i] === sequence[i];
-      if (matches) scores[sequence[last]!]! += Math.fround(bias);
+      const id = sequence[last]!;
+      if (matches) scores.set(id, scores.get(id) + Math.fround(bias));
     }
   };
 }
@@ -102,8 +104,8 @@ function repetitionPenalty(given: number): LogitsProcessor {
     for (const id of ids) {
       if (marks[id] === mark) continue; // once, however often it is there
       marks[id] = mark;
-      const score = scores[id]!;
-      scores[id] = score < 0 ? score * penalty : score / penalty;
+      const score = scores.get(id);
+      scores.set(id, score < 0 ? score * penalty : score / penalty);
     }
   };
 }
@@ -115,7 +117,9 @@ function usePenalties(frequency: number, presence: number): LogitsProcessor {
     for (let i = promptLength; i < ids.length; i++) {
       uses.set(ids[i]!, (uses.get(ids[i]!) ?? 0) + 1);
     }
-    for (const [id, count] of uses) scores[id]! -= frequency * count + presence;
+    for (const [id, count] of uses) {
+      scores.set(id, scores.get(id) - (frequency * count + presence));
+    }
   };
 }
 
@@ -125,7 +129,7 @@ function noRepeatNgrams(size: number): LogitsProcessor {
     for (let at = 0; at + size <= ids.length; at++) {
       let repeats = true;
       for (let i = 0; i < size - 1 && repeats; i++) repeats = ids[at + i] === ids[begin + i];
-      if (repeats) scores[ids[at + size - 1]!] = -Infinity;
+      if (repeats) scores.set(ids[at + size - 1]!, -Infinity);
     }
   };
 }
@@ -135,7 +139,7 @@ function suppressWhile(
   tokens: readonly number[],
 ): LogitsProcessor {
   return (scores, history) => {
-    if (condition(history)) for (const id of tokens) scores[id] = -Infinity;
+    if (condition(history)) for (const id of tokens) scores.set(id, -Infinity);
   };
 }
 
@@ -144,8 +148,6 @@ function forceWhen(
   tokens: readonly number[],
 ): LogitsProcessor {
   return (scores, history) => {
-    if (!condition(history)) return;
-    scores.fill(-Infinity);
-    for (const id of tokens) scores[id] = 0;
+    if (condition(history)) scores.only(tokens);
   };
 }

@@ -1,10 +1,16 @@
 /** Selection without sorting: thresholds in linear time, and the few best of many. */
 
-const bins = 2 ** 16;
-const counts = new Float64Array(bins);
+/** The digits of a radix selection over 32 bits, the highest first: few, and none with so many values that clearing them counts. */
+const digits = [
+  { shift: 21, width: 11 },
+  { shift: 10, width: 11 },
+  { shift: 0, width: 10 },
+] as const;
+const counts = new Float64Array(2 ** 11);
 
 /** The bits of float32 values as integers of the same order, and back: an involution on the bits. */
 const inOrder = (bits: number): number => bits ^ ((bits >> 31) & 0x7fffffff);
+const sign = -0x80000000;
 
 export interface Threshold {
   /** The value at which the weights of the largest values reach the target. */
@@ -15,7 +21,7 @@ export interface Threshold {
 
 /**
  * The largest t for which the weights of all values of at least t add up to `target` or more; the smallest value where all
- * together are less. A radix selection over the bits of float32: two passes, whatever the order of the values.
+ * together are less. A radix selection over the bits of float32: three passes, whatever the order of the values.
  * @param values of float32, none NaN; the first `length` count.
  * @param weights null: 1 each.
  */
@@ -26,27 +32,32 @@ export function weightedThreshold(
   target: number,
 ): Threshold {
   const bits = new Int32Array(values.buffer, values.byteOffset, length);
-  counts.fill(0);
-  for (let i = 0; i < length; i++) {
-    counts[(inOrder(bits[i]!) >> 16) + bins / 2]! += weights === null ? 1 : weights[i]!;
+  let above = 0;
+  /** The digits found so far. */
+  let prefix = 0;
+  for (const { shift, width } of digits) {
+    const isFirst = shift === digits[0].shift;
+    const mask = 2 ** width - 1;
+    counts.fill(0);
+    for (let i = 0; i < length; i++) {
+      const key = inOrder(bits[i]!) ^ sign;
+      if (isFirst || key >>> (shift + width) === prefix) {
+        counts[(key >>> shift) & mask]! += weights === null ? 1 : weights[i]!;
+      }
+    }
+    const found = reach(target, above, mask);
+    above = found.above;
+    prefix = (prefix << width) | found.bin;
   }
-  const high = reach(target, 0);
-  const upper = high.bin - bins / 2;
-  counts.fill(0);
-  for (let i = 0; i < length; i++) {
-    const key = inOrder(bits[i]!);
-    if (key >> 16 === upper) counts[key & 0xffff]! += weights === null ? 1 : weights[i]!;
-  }
-  const low = reach(target, high.above);
-  const found = Int32Array.of(inOrder((upper << 16) | low.bin));
-  return { value: new Float32Array(found.buffer)[0]!, above: low.above };
+  const value = new Float32Array(Int32Array.of(inOrder(prefix ^ sign)).buffer)[0]!;
+  return { value, above };
 }
 
-/** The bin, from the top, in which the sum reaches the target; else the lowest that holds anything. */
-function reach(target: number, start: number): { bin: number; above: number } {
+/** The bin, from this one down, in which the sum reaches the target; else the lowest that holds anything. */
+function reach(target: number, start: number, first: number): { bin: number; above: number } {
   let above = start;
   let last = { bin: 0, above: start };
-  for (let bin = bins - 1; bin >= 0; bin--) {
+  for (let bin = first; bin >= 0; bin--) {
     const count = counts[bin]!;
     if (count === 0) continue;
     last = { bin, above };
@@ -144,6 +155,11 @@ export class BestEntries {
     }
     scores[at] = score;
     indices[at] = index;
+  }
+
+  /** Whether one of this score might come in. */
+  accepts(score: number): boolean {
+    return this.length < this.limit || score >= this.scores[0]!;
   }
 
   /** Best first. */

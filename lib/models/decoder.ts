@@ -7,7 +7,7 @@ import { Linear } from '../layers/linear.js';
 import type { Heads } from '../layers/query_key_value.js';
 import type { Scope } from '../layers/scope.js';
 import { dropped } from '../layers/train_mode.js';
-import { activation, add, argmax, embedding, scale } from '../ops/index.js';
+import { activation, add, argmax, embedding, logitBlocks, scale } from '../ops/index.js';
 import type { Rotary } from './decoder_config.js';
 import { Encoder, type EncoderBatch, type ExtraFeeds, type Head } from './encoder.js';
 import type { PackedBatch } from './encoder_inputs.js';
@@ -131,6 +131,11 @@ export class Decoder extends Encoder {
   /** The best next id of each of those rows, and its logit: float32 [count, 2]. */
   nextBest(batch: DecoderBatch, chosen: Tensor): Tensor {
     return argmax(this.nextLogits(batch, chosen));
+  }
+
+  /** The logits of those rows with sums at temperatures, float32 [count], as `logitBlocks` gives them. */
+  nextBlocks(batch: DecoderBatch, chosen: Tensor, temperatures: Tensor): Tensor {
+    return logitBlocks(this.nextLogits(batch, chosen), temperatures);
   }
 
   protected override finish(hidden: Tensor): Tensor {

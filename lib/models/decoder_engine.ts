@@ -14,12 +14,13 @@ export interface StepItem {
   /**
    * Default true: what follows the last id. False where nobody wants the logits, as after a part of a prompt; then they are
    * empty. `all`: what follows each of the ids, [ids, vocabSize]. `best`: of what follows the last id only the highest, as [2]:
-   * its id, of equal ones the lowest, and its logit; where there are NaN, the id of one and NaN.
+   * its id, of equal ones the lowest, and its logit; where there are NaN, the id of one and NaN. With a temperature: what
+   * `logitBlocks` gives of the logits at it, for which an engine may give the logits alone.
    */
   readonly wantsLogits?: WantedLogits;
 }
 
-export type WantedLogits = boolean | 'all' | 'best';
+export type WantedLogits = boolean | 'all' | 'best' | { readonly temperature: number };
 
 export interface DecoderEngine {
   readonly vocabSize: number;

@@ -2,7 +2,6 @@ import { HeddleError, mismatch } from '../errors.js';
 import type { Backend, RunOptions } from '../graph/backend.js';
 import { checkChoice, checkOptions, describeValue } from '../graph/options.js';
 import { PlanCache } from '../graph/plan_cache.js';
-import type { NdArray } from '../graph/run.js';
 import { KeyValuePages, pageBytes } from '../layers/kv_cache.js';
 import { type CacheDType, cacheDTypes, pagePositions } from '../ops/index.js';
 import { CachedSequence } from './cached_sequence.js';
@@ -10,6 +9,7 @@ import type { Decoder } from './decoder.js';
 import type { DecoderEngine, Sequence, StepItem } from './decoder_engine.js';
 import { PagePool } from './page_pool.js';
 import { type RowPlan, StepGraph } from './step_graph.js';
+import { resultsOf } from './step_results.js';
 
 export interface CacheOptions {
   /** How keys and values are stored; default `float32`. int8 keeps a scale for each head and position. */
@@ -79,7 +79,7 @@ export class PagedEngine implements DecoderEngine {
 
   /** Does ahead, while weights are read, what the first step would wait for. @param drawn whether texts are usually drawn, not greedy. */
   prepare(drawn: boolean): void {
-    this.graph.prepare(this.plans, drawn ? 'logits' : 'best');
+    this.graph.prepare(this.plans, drawn ? 'blocks' : 'best');
   }
 
   begin(ids: readonly number[] = [], expected = 0): CachedSequence {
@@ -112,7 +112,7 @@ export class PagedEngine implements DecoderEngine {
     try {
       const results = await this.graph.run(this.plans, rows, options);
       for (const row of rows) this.commit(row);
-      return split(results, rows);
+      return resultsOf(results, rows, this.vocabSize);
     } catch (error) {
       for (const row of rows) this.undo(row);
       throw error;
@@ -198,8 +198,7 @@ export class PagedEngine implements DecoderEngine {
     }
     sequence.lastStep = this.steps;
     const first = sequence.cached;
-    const wantsBest = wantsLogits === 'best';
-    const what = { sequence, ids, first, wanted, wantsBest, reused };
+    const what = { sequence, ids, first, wanted, wantsLogits, reused };
     const row: RowPlan = { ...what, added: [], copy: undefined };
     try {
       const last = sequence.pages.at(-1);
@@ -349,29 +348,4 @@ function checkSaved({ cached, ids, variant, rows }: SavedSequence, memory: KeyVa
   const wrong = names.find((name) => rows?.[name]?.length !== cached * keyHeads * size);
   if (isCount && (variant === 0 || variant === 1) && (cached === 0 || wrong === undefined)) return;
   throw mismatch('ERR_INPUT', 'restore', 'what save gave, of the same model', wrong ?? `${cached}`);
-}
-
-function split(
-  { logits, best }: Record<string, NdArray>,
-  rows: readonly RowPlan[],
-): Float32Array[] {
-  const { data, shape } = best ?? logits;
-  if (rows.length === 1) return [data];
-  const width = shape[1];
-  let at = 0;
-  return rows.map(({ wanted, wantsBest }) => {
-    const first = at;
-    at += wanted;
-    const own = data.slice(first * width, at * width);
-    return wantsBest && logits ? bestOf(own) : own;
-  });
-}
-
-/** The highest of a row's logits as [id, logit], as the op `argmax` has it. */
-export function bestOf(logits: Float32Array): Float32Array {
-  let best = 0;
-  for (let id = 0; id < logits.length && !Number.isNaN(logits[best]); id++) {
-    if (!(logits[id] <= logits[best])) best = id;
-  }
-  return Float32Array.of(best, logits[best]);
 }

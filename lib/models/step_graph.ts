@@ -8,6 +8,7 @@ import type { KeyValuePages } from '../layers/kv_cache.js';
 import { pagePositions, partPositions } from '../ops/index.js';
 import type { CachedSequence } from './cached_sequence.js';
 import type { Decoder, DecoderBatch } from './decoder.js';
+import type { WantedLogits } from './decoder_engine.js';
 
 /** What a step computes of one sequence. */
 export interface RowPlan {
@@ -18,8 +19,8 @@ export interface RowPlan {
   readonly first: number;
   /** Of so many of its last ids there are logits. */
   readonly wanted: number;
-  /** Only the highest of them is wanted. */
-  readonly wantsBest: boolean;
+  /** What is wanted of them. */
+  readonly wantsLogits: WantedLogits;
   /** Ids that were found in the cache, and so count as given before. */
   readonly reused: number;
   /** Pages that were taken for this step. */
@@ -27,6 +28,21 @@ export interface RowPlan {
   /** The last page, where another sequence refers to it as well and this one is about to write to it. */
   copy: { from: number; to: number } | undefined;
 }
+
+/** What a step gives: of each wanted row the logits, only the best of them, or logits and the sums of their blocks. */
+export type StepResult = 'logits' | 'best' | 'blocks';
+
+/** The least that all items get what they want from. */
+function resultFor(items: readonly RowPlan[]): StepResult {
+  const wanted = items.filter((item) => item.wanted > 0);
+  if (wanted.every(({ wantsLogits }) => wantsLogits === 'best')) return 'best';
+  // The best of a row is found by its blocks, where its logits are there for another's sake.
+  const few = wanted.some(({ wantsLogits }) => wantsLogits === 'best' || isDrawn(wantsLogits));
+  return few ? 'blocks' : 'logits';
+}
+
+const isDrawn = (wants: WantedLogits): wants is { temperature: number } =>
+  typeof wants === 'object';
 
 /** Rows of a segment that are cut into parts: few, or the team has enough to share without. */
 const fewRows = 8;
@@ -62,14 +78,15 @@ export class StepGraph {
       tables: of('tables', tables),
       partOffsets: of('partOffsets', rowBounds),
       last: of('last', wanted),
+      temperatures: input('temperatures', [wanted], 'float32'),
       from: of('from', copies),
       to: of('to', copies),
     };
   }
 
   /**
-   * What follows the ids of which logits are wanted: `logits` [their number, vocabSize], in order, or, where all want the highest
-   * alone, `best` [their number, 2].
+   * What follows the ids of which logits are wanted, in order: `logits` [their number, vocabSize], where all want the highest
+   * alone `best` [their number, 2], or `blocks`, what `logitBlocks` gives.
    */
   async run(
     plans: PlanCache,
@@ -89,8 +106,7 @@ export class StepGraph {
       [wanted, feeds.last.length],
     ]);
     const copying = feeds.from.length > 0;
-    // Logits take long to copy and to look through where nobody wants to know them.
-    const result = items.every((item) => item.wantsBest || item.wanted === 0) ? 'best' : 'logits';
+    const result = resultFor(items);
     const key = copying ? `${result} with copies` : result;
     return this.inTurn(
       () => plans.get(key, () => ({ [result]: this.next(result, copying) }), sizes),
@@ -99,7 +115,7 @@ export class StepGraph {
   }
 
   /** Makes ahead what a first step needs that takes neither sizes nor weights. @param result what that step will be asked for. */
-  prepare(plans: PlanCache, result: 'logits' | 'best'): void {
+  prepare(plans: PlanCache, result: StepResult): void {
     plans.prepare(result, () => ({ [result]: this.next(result, false) }));
   }
 
@@ -127,10 +143,10 @@ export class StepGraph {
   }
 
   /** Records a step. @param copying whether pages are copied before anything is written. */
-  next(result: 'logits' | 'best', copying: boolean): Tensor {
+  next(result: StepResult, copying: boolean): Tensor {
     const { rows, count, parts } = this.dims;
     const { ids, positionIds, slots, segments, lengths, tableOffsets, tables } = this.inputs;
-    const { partOffsets, last, from, to } = this.inputs;
+    const { partOffsets, last, temperatures, from, to } = this.inputs;
     const where = { segments, lengths, tableOffsets, tables, partOffsets, parts };
     const batch: DecoderBatch = {
       rows,
@@ -145,10 +161,12 @@ export class StepGraph {
       cache: this.memory.forRun(where, slots, copying ? { from, to } : undefined),
     };
     const { decoder } = this;
-    return result === 'best' ? decoder.nextBest(batch, last) : decoder.nextLogits(batch, last);
+    if (result === 'best') return decoder.nextBest(batch, last);
+    if (result === 'blocks') return decoder.nextBlocks(batch, last, temperatures);
+    return decoder.nextLogits(batch, last);
   }
 
-  private feeds(items: readonly RowPlan[]): Record<string, Int32Array> {
+  private feeds(items: readonly RowPlan[]) {
     const total = items.reduce((sum, { ids, first }) => sum + ids.length - first, 0);
     const rows = (): Int32Array => new Int32Array(total);
     const [ids, positionIds, slots] = [rows(), rows(), rows()];
@@ -183,6 +201,11 @@ export class StepGraph {
       last: Int32Array.from(
         items.flatMap(({ wanted }, i) =>
           Array.from({ length: wanted }, (_, k) => segments[i + 1] - wanted + k),
+        ),
+      ),
+      temperatures: Float32Array.from(
+        items.flatMap(({ wanted, wantsLogits }) =>
+          new Array<number>(wanted).fill(isDrawn(wantsLogits) ? wantsLogits.temperature : 1),
         ),
       ),
       from: Int32Array.from(copies, ({ from }) => from),

@@ -29,6 +29,7 @@ export {
   readPages,
 } from './kv_pages.js';
 export { linearCrossEntropy } from './linear_cross_entropy.js';
+export { logitBlocks } from './logit_blocks.js';
 export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
 export { clipFactor, descend, moment, sumOfSquares } from './optimizer.js';

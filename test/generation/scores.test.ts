@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Candidates } from '../../lib/generation/candidates.js';
 import { createProcessors } from '../../lib/generation/logits_processors.js';
+import { ScoreRow } from '../../lib/generation/score_row.js';
 import { settingsOf } from './golden_arguments.js';
 
 interface ScoreCase {
@@ -22,12 +23,13 @@ describe("scores after processors and filters are those of Hugging Face's", () =
     (_, golden) => {
       const { ids, promptLength } = golden;
       const settings = settingsOf(golden.arguments, promptLength, golden.maxLength);
-      const row = Float32Array.from(golden.scores);
-      for (const process of createProcessors(settings)) process(row, { ids, promptLength });
+      const scores = new ScoreRow(Float32Array.from(golden.scores), golden.scores.length);
+      for (const process of createProcessors(settings)) process(scores, { ids, promptLength });
+      const row = scores.whole();
       if (settings.doSample) {
         const candidates = new Candidates();
         const kept = settings.numBeams > 1 ? settings.eosTokenIds.length || 1 : 0;
-        candidates.select(row, settings, kept + 1);
+        candidates.select(scores, settings, kept + 1);
         row.fill(-Infinity);
         for (let i = 0; i < candidates.count; i++) row[candidates.ids[i]!] = candidates.scores[i]!;
       }

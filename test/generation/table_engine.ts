@@ -1,9 +1,15 @@
 import type { DecoderEngine, StepItem } from '../../lib/models/decoder_engine.js';
-import { bestOf } from '../../lib/models/paged_engine.js';
 
 interface TableSequence {
   ids: number[];
   isFree: boolean;
+}
+
+/** The highest of a row as the op `argmax` has it. */
+export function bestOf(logits: Float32Array): Float32Array {
+  const nan = logits.findIndex(Number.isNaN);
+  const best = nan >= 0 ? nan : logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
+  return Float32Array.of(best, logits[best]!);
 }
 
 /** A model that is two tables: the logits after ids …, a, b are second[a] + last[b]. Holds callers to the engine's contract. */

@@ -59,6 +59,7 @@ describe('the gradient of every op, against central differences in float64', () 
 /** Why an op needs no gradient. */
 const reasons: Record<string, readonly string[]> = {
   'gives whole numbers': ['argmax'],
+  'is for drawing tokens': ['logitBlocks'],
   'is for looking at': ['attentionWeights'],
   'measures ceilings': ['multiplyAdd', 'sumRows'],
   'writes or reads states while text is written': [

@@ -157,15 +157,16 @@ const normCases: OpCase[] = shapes.flatMap(([rows, columns]) => [
     build: (r: Random) => ops.argmax(r.tensor([rows, columns], 3)),
   },
   {
-    op: 'softmax',
+    op: 'logitBlocks',
     name: `${rows}×${columns}`,
-    build: (r: Random) => ops.softmax(r.tensor([rows, columns], 10)),
+    build: (r: Random) =>
+      ops.logitBlocks(r.tensor([rows, columns], 10), ops.scale(r.tensor([rows]), 0.4, 1)),
   },
-  {
+  ...[1, -0.5].map((t) => ({
     op: 'softmax',
-    name: `${rows}×${columns}, t = −0.5`,
-    build: (r: Random) => ops.softmax(r.tensor([rows, columns], 10), { t: -0.5 }),
-  },
+    name: `${rows}×${columns}, t = ${t}`,
+    build: (r: Random) => ops.softmax(r.tensor([rows, columns], 10), { t }),
+  })),
   {
     op: 'l2Normalize',
     name: `${rows}×${columns}`,

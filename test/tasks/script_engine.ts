@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GenerationDefaults } from '../../lib/generation/options.js';
 import type { DecoderEngine, StepItem } from '../../lib/models/decoder_engine.js';
-import { bestOf } from '../../lib/models/paged_engine.js';
 import { TextGenerator } from '../../lib/tasks/text_generator.js';
 import { AsyncTokenizer } from '../../lib/text/async_tokenizer.js';
 import { ChatTemplates } from '../../lib/text/chat_templates.js';
 import { Tokenizer } from '../../lib/text/tokenizer.js';
+import { bestOf } from '../generation/table_engine.js';
 
 interface ScriptSequence {
   ids: number[];
