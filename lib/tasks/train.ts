@@ -31,7 +31,7 @@ import {
   Trainer,
   type TrainingProgress,
 } from '../train/trainer.js';
-import type { TrainableModel } from './load_trainable.js';
+import { TrainableModel } from './load_trainable.js';
 import type { Companions } from './save_model.js';
 import { TrainableTransformer } from './trainable_transformer.js';
 import { trainedWeights } from './trained_weights.js';
@@ -189,7 +189,7 @@ export async function train<T extends TrainingTask>(
           weights,
           backend,
           companions: options.companions ?? new Map(),
-          identity: identityOf(options, data.length),
+          identity: identityOf(model, options, data.length),
           newest: keepNewest,
           best: keepBest,
         });
@@ -238,16 +238,30 @@ export async function train<T extends TrainingTask>(
   return { ...progress, folder: folder.result };
 }
 
-/** What must be as it was for a run to go on to the same bits, by the names of options. */
-function identityOf(options: TrainOptions, examples: number): Record<string, unknown> {
-  const { task, seed = 0, batchTokens = 2048, accumulate = 1, clipNorm = 1 } = options;
-  const { average = 0, dropout = 0, dtype = 'float32', optimizer = adamW() } = options;
-  const settings = Object.entries(optimizer.settings ?? {}).map(
-    ([name, value]) => [`optimizer.${name}`, value] as const,
-  );
-  const sizes = { task, seed, batchTokens, accumulate, examples };
-  return { ...sizes, clipNorm, average, dropout, dtype, ...Object.fromEntries(settings) };
+/**
+ * What must be as it was for a run to go on to the same bits, by the names of options. Steps and learning rate may be others: a run
+ * may be made longer.
+ */
+function identityOf(
+  model: TrainableModel | TrainableTransformer,
+  options: TrainOptions,
+  examples: number,
+): Record<string, unknown> {
+  const { task, seed = 0, batchTokens = 2048, batchExamples, accumulate = 1 } = options;
+  const { clipNorm = 1, average = 0, dropout = 0, dtype = 'float32', groups = [] } = options;
+  const { optimizer = adamW(), smoothing, masking, temperature, pooling } = options;
+  const adapter = model instanceof TrainableModel ? model.adapter : undefined;
+  return {
+    ...{ task, seed, batchTokens, batchExamples, accumulate, examples },
+    ...{ clipNorm, average, dropout, dtype, groups },
+    ...{ smoothing, maskRate: masking?.rate, temperature, pooling },
+    ...namedBelow('optimizer', optimizer.settings),
+    ...namedBelow('lora', adapter?.settings),
+  };
 }
+
+const namedBelow = (key: string, fields: Readonly<Record<string, unknown>> = {}) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${key}.${name}`, value]));
 
 function objectiveOf(
   model: TrainableModel | TrainableTransformer,

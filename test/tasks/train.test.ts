@@ -289,7 +289,16 @@ describe('what training refuses', () => {
       /ERR_CONFIG.*optimizer\.betas: expected \[0\.9,0\.99\].*found \[0\.9,0\.999\]/,
     );
     expect(await optimized(lion())).toMatch(/ERR_CONFIG.*optimizer\.name/);
-    expect(await refused({ folder, resume: true, dropout: 0.1 })).toMatch(/ERR_CONFIG.*dropout/);
+    for (const [name, value] of Object.entries({
+      dropout: 0.1,
+      smoothing: 0.1,
+      batchExamples: 2,
+      groups: [{ match: 'wte', weightDecay: 0 }],
+    })) {
+      expect(await refused({ folder, resume: true, [name]: value })).toMatch(
+        new RegExp(`ERR_CONFIG.*step-00000008: ${name}: expected.*found`),
+      );
+    }
   });
 
   it('what is left of a killed run does not matter', async () => {
