@@ -57,6 +57,11 @@ export function reportPage(
   ];
   const most = right.points.map(([, y]) => y).sort((a, b) => b - a)[0];
   if (most !== undefined) facts.push(['most answered right', `${figure(100 * most)} %`]);
+  const test = lines.find((line) => line.test)?.test;
+  if (test) facts.push(['test loss', figure(test.loss)]);
+  if (test?.accuracy !== undefined) {
+    facts.push(['test answered right', `${figure(100 * test.accuracy)} %`]);
+  }
   const body = plots
     .filter(([, all]) => all.some(({ points }) => points.length > 0))
     .map(
