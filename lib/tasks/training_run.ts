@@ -214,6 +214,8 @@ async function modelOf(
   const { pad = 0, eos } = tokenizer.specialIds;
   const fields: JsonFields = {
     vocab_size: tokenizer.idBound,
+    // Left out, Python takes the id of the family's own vocabulary.
+    bos_token_id: tokenizer.specialIds.bos ?? null,
     ...(eos === undefined ? {} : { eos_token_id: eos }),
     ...(tokenizer.specialIds.pad === undefined ? {} : { pad_token_id: pad }),
     ...(translates ? { decoder_start_token_id: pad } : {}),

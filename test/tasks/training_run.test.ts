@@ -71,6 +71,7 @@ describe('the file of a training run', () => {
     expect(config).toMatchObject({
       vocab_size: tokenizer.idBound,
       eos_token_id: 2,
+      bos_token_id: null,
       dtype: 'float32',
     });
   });
