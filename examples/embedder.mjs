@@ -2,29 +2,37 @@
  * Fine-tunes all-MiniLM-L6-v2, an embedder of English, so that a sentence and its German translation get vectors close to each
  * other, and counts how often the translation is the nearest of 500, before and after:
  *
- *   node examples/embedder.mjs [folder]
+ *   node examples/embedder.mjs [folder] [--steps N] [--model FOLDER]
  *
- * The pairs are messages of Debian packages (examples/gettext.mjs); none of the package that is judged is learnt.
+ * The pairs are messages of Debian packages (examples/gettext.mjs): many to learn, one whose loss chooses the weights, one for the
+ * test. --model: another embedder to begin from.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { cos_sim, load } from '../dist/index.mjs';
 import { minilmFolder } from '../scripts/fetch-minilm.mjs';
-import { germanPairs, lines, spread } from './gettext.mjs';
-import { percent, train } from './heddle.mjs';
+import { germanPairs, spread } from './gettext.mjs';
+import { exampleArguments, lines, percent, train } from './heddle.mjs';
 
-const [folder = join('runs', 'embedder')] = process.argv.slice(2);
-const { train: all, test } = await germanPairs(join(folder, 'pairs'));
+const {
+  steps = 80,
+  model,
+  positionals,
+} = exampleArguments('embedder.mjs [folder] [--steps N] [--model FOLDER]', {
+  options: { model: { type: 'string' } },
+});
+const [folder = join('runs', 'embedder')] = positionals;
+const { train: learnt, valid, test } = await germanPairs(join(folder, 'pairs'));
 const isShort = ([english, german]) => english.length <= 80 && german.length <= 90;
 const judged = spread(test.filter(isShort), 500);
-const base = await minilmFolder({ note: (line) => console.error(line) });
+const base = resolve(model ?? (await minilmFolder({ note: (line) => console.error(line) })));
 
 /** The share of the English sentences whose translation is the nearest of all. */
 async function found(source) {
-  const model = await load(source);
+  const embedder = await load(source);
   const [english, german] = [0, 1].map((side) => judged.map((pair) => pair[side]));
-  const queries = await model.embed(english);
-  const passages = await model.embed(german);
-  model.dispose();
+  const queries = await embedder.embed(english);
+  const passages = await embedder.embed(german);
+  embedder.dispose();
   const right = queries.filter((query, i) => {
     const scores = passages.map((passage) => cos_sim(query, passage));
     return scores.every((score, j) => j === i || score < scores[i]);
@@ -37,15 +45,21 @@ const config = {
   task: 'contrastive',
   model: base,
   data: 'training.tsv',
+  evaluation: 'validation.tsv',
   output: 'run',
-  steps: 80,
+  steps,
   batchExamples: 32,
   contextLength: 48,
-  learningRate: { schedule: 'linear', peak: 4e-4, warmup: 8 },
+  learningRate: { schedule: 'linear', peak: 4e-4, warmup: Math.min(8, Math.floor(steps / 2)) },
+  evaluateEvery: 20,
   logEvery: 5,
 };
-const { model } = await train(folder, config, { 'training.tsv': lines(all.filter(isShort)) });
-const after = await found(model);
+const files = {
+  'training.tsv': lines(learnt.filter(isShort)),
+  'validation.tsv': lines(spread(valid.filter(isShort), 500)),
+};
+const { model: result } = await train(folder, config, files);
+const after = await found(result);
 console.log(
   `translations that are the nearest of ${judged.length}: ${percent(before)} before, ${percent(after)} after`,
 );

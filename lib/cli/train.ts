@@ -4,6 +4,7 @@ import type { AdapterTraining } from '../tasks/adapter_training.js';
 import { TrainableModel } from '../tasks/load_trainable.js';
 import { train } from '../tasks/train.js';
 import { openTrainingRun, type TrainingRun } from '../tasks/training_run.js';
+import type { Evaluation } from '../train/evaluation.js';
 import type { EvaluationMetrics, StepMetrics } from '../train/trainer.js';
 import { interruptible } from './model_options.js';
 import { note, printJson } from './output.js';
@@ -54,10 +55,11 @@ async function runTraining(
     if (json) printJson(line);
   };
   const onEvaluation = (metrics: EvaluationMetrics): void => {
-    const { step, loss, accuracy, isBest } = metrics;
-    record.add({ step, evaluation: { loss, ...(accuracy === undefined ? {} : { accuracy }) } });
-    display.say(`step ${step}: ${evaluationText(metrics)}${isBest ? '' : ', not the best'}`);
-    if (json) printJson({ step, evaluation: { loss, accuracy } });
+    const { step, isBest, ...evaluation } = metrics;
+    record.add({ step, evaluation });
+    const best = isBest ? '' : ', not the best';
+    display.say(`step ${step}: evaluation ${judgedText(evaluation)}${best}`);
+    if (json) printJson({ step, evaluation });
   };
   const onStart = ({ step }: { step: number }): void => {
     record.open(step);
@@ -76,10 +78,12 @@ async function runTraining(
       onStart,
     });
     display.end();
-    const { step, best } = result;
+    const { step, best, test } = result;
     const report = join(output, 'report.html');
-    if (json) printJson({ step, best, folder: result.folder, report });
+    if (test) record.add({ step, test });
+    if (json) printJson({ step, best, test, folder: result.folder, report });
     else {
+      if (test) note(`test: ${judgedText(test)}`);
       note(
         `${adapterOf(model) ? 'the adapter' : 'the model'} is in ${result.folder}, the report is ${report}`,
       );
@@ -101,7 +105,7 @@ function parametersText(model: TrainingRun['model']): string {
   return `${own} parameters of an adapter over ${count - own}`;
 }
 
-function evaluationText({ loss, accuracy }: EvaluationMetrics): string {
+function judgedText({ loss, accuracy }: Evaluation): string {
   const right = accuracy === undefined ? '' : `, ${(100 * accuracy).toFixed(1)} % right`;
-  return `evaluation loss ${loss.toFixed(4)}${right}`;
+  return `loss ${loss.toFixed(4)}${right}`;
 }

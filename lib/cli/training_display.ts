@@ -1,6 +1,9 @@
 /** What a training run shows on a terminal: a bar, and a plot of the loss above it. */
 const plotWidth = 60;
 const plotHeight = 8;
+/** What stands to the left of a plot's dots. */
+const marginWidth = 10;
+const barWidth = 30;
 /** Times a second that it is drawn. */
 const framesPerSecond = 10;
 
@@ -39,10 +42,14 @@ export class TrainingDisplay {
     this.lastFrame = now;
     const rate = (step - this.first) / (now - this.begun);
     const left = formatSeconds((this.steps - step) / rate / 1000);
-    const filled = Math.round((30 * step) / this.steps);
-    const bar = '█'.repeat(filled) + '░'.repeat(30 - filled);
-    const text = `${bar} ${step}/${this.steps}  loss ${loss.toFixed(4)}  ${tokensPerSecond} tokens/s  ${left} left`;
-    this.draw([...plotLines(this.losses, plotWidth, plotHeight), text]);
+    const text = ` ${step}/${this.steps}  loss ${loss.toFixed(4)}  ${tokensPerSecond} tokens/s  ${left} left`;
+    // A terminal wraps what fills its last column.
+    const columns = (this.output.columns ?? 80) - 1;
+    const width = Math.max(0, Math.min(barWidth, columns - text.length));
+    const filled = Math.round((width * step) / this.steps);
+    const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
+    const plot = plotLines(this.losses, Math.min(plotWidth, columns - marginWidth), plotHeight);
+    this.draw([...plot, bar + text].map((line) => line.slice(0, columns)));
   }
 
   /** A line that stays, above what is drawn. */
@@ -57,9 +64,8 @@ export class TrainingDisplay {
   }
 
   private draw(lines: readonly string[]): void {
-    const columns = this.output.columns ?? 80;
     this.clear();
-    this.output.write(`${lines.map((line) => line.slice(0, columns - 1)).join('\n')}\n`);
+    this.output.write(`${lines.join('\n')}\n`);
     this.drawn = lines.length;
   }
 
@@ -76,7 +82,7 @@ export function plotLines(
   height: number,
 ): string[] {
   const finite = points.filter(({ loss }) => Number.isFinite(loss));
-  if (finite.length < 2) return [];
+  if (finite.length < 2 || width < 1) return [];
   const columns = Math.min(2 * width, finite.length);
   const means = Array.from({ length: columns }, (_, column) => {
     const from = Math.floor((column * finite.length) / columns);

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HeddleError } from '../errors.js';
+import type { Evaluation } from '../train/evaluation.js';
 import { reportPage } from './training_report.js';
 
 export interface MetricsLine {
@@ -11,7 +12,9 @@ export interface MetricsLine {
   readonly learningRate?: number;
   readonly tokensPerSecond?: number;
   readonly epoch?: number;
-  readonly evaluation?: { readonly loss: number; readonly accuracy?: number };
+  readonly evaluation?: Evaluation;
+  /** Of the result, at the end. */
+  readonly test?: Evaluation;
 }
 
 export class TrainingRecord {
@@ -30,7 +33,9 @@ export class TrainingRecord {
   open(step: number): void {
     this.writing(() => {
       mkdirSync(this.folder, { recursive: true });
-      if (step > 0) this.lines = this.earlier().filter((line) => line.step <= step);
+      if (step > 0) {
+        this.lines = this.earlier().filter((line) => line.step <= step && !line.test);
+      }
       writeFileSync(`${this.file}.new`, this.lines.map(jsonLine).join(''));
       renameSync(`${this.file}.new`, this.file);
     });

@@ -10,10 +10,11 @@ interface Series {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-// Plots shrink with the page, and their letters with them: greater ones where it is narrow, some in the margin.
+// Plots shrink with the page, their letters and marks with them: greater ones where it is narrow, some in the margin. Lines do not.
 const style = `
 svg { width: 100%; overflow: visible; } text { font: 12px system-ui, sans-serif; fill: #59636e; }
-@media (max-width: 40rem) { text { font-size: 20px; } }
+polyline { vector-effect: non-scaling-stroke; }
+@media (max-width: 40rem) { text { font-size: 20px; } circle { r: 5px; } svg { margin-bottom: 0.5rem; } }
 `;
 
 /** Points of a line: more cannot be told apart on a page. */
@@ -57,6 +58,11 @@ export function reportPage(
   ];
   const most = right.points.map(([, y]) => y).sort((a, b) => b - a)[0];
   if (most !== undefined) facts.push(['most answered right', `${figure(100 * most)} %`]);
+  const test = lines.find((line) => line.test)?.test;
+  if (test) facts.push(['test loss', figure(test.loss)]);
+  if (test?.accuracy !== undefined) {
+    facts.push(['test answered right', `${figure(100 * test.accuracy)} %`]);
+  }
   const body = plots
     .filter(([, all]) => all.some(({ points }) => points.length > 0))
     .map(
@@ -84,10 +90,12 @@ function plot(name: string, all: readonly Series[]): string {
   const grid = ticks(ys, stepIn(close)).map(
     (y) =>
       `<line x1="${left}" x2="${width - 12}" y1="${fixed(py(y))}" y2="${fixed(py(y))}" stroke="#d1d9e0"/>` +
-      `<text x="${left - 8}" y="${fixed(py(y) + 4)}" text-anchor="end">${figure(y)}</text>`,
+      `<text x="${left - 8}" y="${fixed(py(y))}" dy="0.35em" text-anchor="end">${figure(y)}</text>`,
   );
+  // In heights of letters below the axis, so that they keep clear of its own label at any size.
+  const below = `y="${height - bottom}" dy="1.6em"`;
   const feet = ticks(xs, stepIn(xs)).map(
-    (x) => `<text x="${fixed(px(x))}" y="${height - 14}" text-anchor="middle">${figure(x)}</text>`,
+    (x) => `<text x="${fixed(px(x))}" ${below} text-anchor="middle">${figure(x)}</text>`,
   );
   const lines = all.map(({ colour, isMarked, points: own }) => {
     const shown = thinned(own);
@@ -106,7 +114,7 @@ function plot(name: string, all: readonly Series[]): string {
           ({ name: key, colour }, i) =>
             `<text x="${width - 20}" y="${top + 14}" dy="${1.35 * i}em" text-anchor="end" style="fill:${colour}">${key}</text>`,
         );
-  const foot = `<text x="${left - 14}" y="${height - 14}" text-anchor="end">step</text>`;
+  const foot = `<text x="${left - 14}" ${below} text-anchor="end">step</text>`;
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name} by step">
 ${[...grid, ...feet, foot, ...lines, ...keys].join('\n')}
 </svg>`;

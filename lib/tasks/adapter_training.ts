@@ -48,6 +48,12 @@ export class AdapterTraining {
     }
   }
 
+  /** What its files' tensors do not tell: a run that goes on with it must have the same. */
+  get settings(): Readonly<Record<'alpha' | 'rsLora' | 'dropout', unknown>> {
+    const { lora_alpha, use_rslora, lora_dropout } = this.of.adapter.fields;
+    return { alpha: lora_alpha, rsLora: use_rslora ?? false, dropout: lora_dropout ?? 0 };
+  }
+
   /** What is trained: the changes of projections, and the layers that are saved whole. */
   get parameters(): State[] {
     return [...this.all].filter(({ name }) => this.isTrained(name));

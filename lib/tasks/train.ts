@@ -3,6 +3,7 @@ import { defaultBackend } from '../graph/default_backend.js';
 import { checkOptions, checkSizes } from '../graph/options.js';
 import { type Dropout, trainMode } from '../layers/train_mode.js';
 import type { Compute, Pooling } from '../ops/index.js';
+import type { Evaluation } from '../train/evaluation.js';
 import type { Objective } from '../train/objective.js';
 import {
   ClassificationObjective,
@@ -31,7 +32,7 @@ import {
   Trainer,
   type TrainingProgress,
 } from '../train/trainer.js';
-import type { TrainableModel } from './load_trainable.js';
+import { TrainableModel } from './load_trainable.js';
 import type { Companions } from './save_model.js';
 import { TrainableTransformer } from './trainable_transformer.js';
 import { trainedWeights } from './trained_weights.js';
@@ -71,6 +72,8 @@ export interface TrainOptions<T extends TrainingTask = TrainingTask> {
   seed?: number;
   /** Examples that the model is judged on. */
   evaluation?: readonly TrainingExamples[T][];
+  /** Examples that the result is judged on once, at the end: the weights that are saved. No choice depends on them. */
+  test?: readonly TrainingExamples[T][];
   /** Default 100, where there is an evaluation. */
   evaluateEvery?: number;
   /** Ends the run after so many evaluations without a lower loss. */
@@ -115,6 +118,8 @@ export interface TrainOptions<T extends TrainingTask = TrainingTask> {
 export interface TrainingResult extends TrainingProgress {
   /** Of the model or adapter, where it was saved: the weights of the best evaluation, or where there was none, the last. */
   readonly folder?: string;
+  /** Of the same weights on the examples of `test`. */
+  readonly test?: Evaluation;
 }
 
 const optionNames: readonly (keyof TrainOptions)[] = [
@@ -130,6 +135,7 @@ const optionNames: readonly (keyof TrainOptions)[] = [
   'average',
   'seed',
   'evaluation',
+  'test',
   'evaluateEvery',
   'patience',
   'folder',
@@ -189,7 +195,7 @@ export async function train<T extends TrainingTask>(
           weights,
           backend,
           companions: options.companions ?? new Map(),
-          identity: identityOf(options, data.length),
+          identity: identityOf(model, options, data.length),
           newest: keepNewest,
           best: keepBest,
         });
@@ -200,6 +206,7 @@ export async function train<T extends TrainingTask>(
     parameters: weights.stored().map(({ state }) => state),
     data,
     evaluationData: evaluation,
+    testData: options.test,
     evaluateEvery,
     patience,
     steps,
@@ -229,25 +236,41 @@ export async function train<T extends TrainingTask>(
   }
   options.onStart?.({ step: newest?.progress.step ?? 0 });
   const progress = await trainer.run();
-  if (!folder) return progress;
-  const best = evaluation && keepBest > 0 ? await folder.best() : undefined;
-  if (best && best.progress.step !== progress.step) {
+  const best = evaluation && keepBest > 0 ? await folder?.best() : undefined;
+  if (folder && best && best.progress.step !== progress.step) {
     await trainer.restore(best.progress, await folder.load(best));
   }
-  await trainer.withAverages(() => folder.saveResult());
-  return { ...progress, folder: folder.result };
+  return await trainer.withAverages(async () => {
+    await folder?.saveResult();
+    const test = await trainer.test();
+    return { ...progress, ...(folder ? { folder: folder.result } : {}), ...(test ? { test } : {}) };
+  });
 }
 
-/** What must be as it was for a run to go on to the same bits, by the names of options. */
-function identityOf(options: TrainOptions, examples: number): Record<string, unknown> {
-  const { task, seed = 0, batchTokens = 2048, accumulate = 1, clipNorm = 1 } = options;
-  const { average = 0, dropout = 0, dtype = 'float32', optimizer = adamW() } = options;
-  const settings = Object.entries(optimizer.settings ?? {}).map(
-    ([name, value]) => [`optimizer.${name}`, value] as const,
-  );
-  const sizes = { task, seed, batchTokens, accumulate, examples };
-  return { ...sizes, clipNorm, average, dropout, dtype, ...Object.fromEntries(settings) };
+/**
+ * What must be as it was for a run to go on to the same bits, by the names of options. Steps and learning rate may be others: a run
+ * may be made longer.
+ */
+function identityOf(
+  model: TrainableModel | TrainableTransformer,
+  options: TrainOptions,
+  examples: number,
+): Record<string, unknown> {
+  const { task, seed = 0, batchTokens = 2048, batchExamples, accumulate = 1 } = options;
+  const { clipNorm = 1, average = 0, dropout = 0, dtype = 'float32', groups = [] } = options;
+  const { optimizer = adamW(), smoothing, masking, temperature, pooling } = options;
+  const adapter = model instanceof TrainableModel ? model.adapter : undefined;
+  return {
+    ...{ task, seed, batchTokens, batchExamples, accumulate, examples },
+    ...{ clipNorm, average, dropout, dtype, groups },
+    ...{ smoothing, maskRate: masking?.rate, temperature, pooling },
+    ...namedBelow('optimizer', optimizer.settings),
+    ...namedBelow('lora', adapter?.settings),
+  };
 }
+
+const namedBelow = (key: string, fields: Readonly<Record<string, unknown>> = {}) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${key}.${name}`, value]));
 
 function objectiveOf(
   model: TrainableModel | TrainableTransformer,

@@ -30,6 +30,8 @@ export interface TrainingConfig {
   readonly data: string;
   /** A file, or the share at the end of the data that is kept back. */
   readonly evaluation?: string | number;
+  /** A file that the result is judged on. */
+  readonly test?: string;
   readonly output: string;
   readonly steps: number;
   readonly seed: number;
@@ -82,6 +84,7 @@ const keys: Readonly<Record<keyof TrainingConfig, readonly [Check, string]>> = {
     (value) => isText(value) || (isNumber(0, 0.5)(value) && value !== 0),
     'a path, or a share above 0, at most 0.5',
   ],
+  test: file,
   output: file,
   steps: size,
   seed: [isInteger(0), 'a whole number from 0'],
@@ -161,13 +164,14 @@ export async function readTrainingConfig(path: string): Promise<TrainingConfig> 
   checkTogether(given, fields, path);
   const folder = dirname(resolve(path));
   const at = (place: string): string => resolve(folder, place);
-  const { model, tokenizer, evaluation } = given;
+  const { model, tokenizer, evaluation, test } = given;
   return {
     ...given,
     data: at(given.data),
     output: at(given.output),
     ...(typeof model === 'string' ? { model: at(model) } : {}),
     ...(typeof evaluation === 'string' ? { evaluation: at(evaluation) } : {}),
+    ...(test === undefined ? {} : { test: at(test) }),
     ...(tokenizer === undefined || tokenizer === 'characters' || tokenizer === 'words'
       ? {}
       : { tokenizer: at(tokenizer) }),
@@ -186,8 +190,11 @@ function checkTogether(config: TrainingConfig, fields: JsonFields, path: string)
     }
   }
   if (config.evaluation === undefined) {
-    for (const key of ['evaluateEvery', 'patience', 'keepBest', 'exactMatch']) {
+    for (const key of ['evaluateEvery', 'patience', 'keepBest']) {
       if (Object.hasOwn(fields, key)) throw contradiction(key, "is of no use without 'evaluation'");
+    }
+    if (Object.hasOwn(fields, 'exactMatch') && config.test === undefined) {
+      throw contradiction('exactMatch', "is of no use without 'evaluation' or 'test'");
     }
   }
   if (typeof config.model === 'string' && config.tokenizer !== undefined) {

@@ -67,6 +67,7 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
   const text = await readTrainingText(config.data);
   const other =
     typeof config.evaluation === 'string' ? await readTrainingText(config.evaluation) : undefined;
+  const last = config.test === undefined ? undefined : await readTrainingText(config.test);
   const { tokenizer, companions } = await tokenizerOf(config, [text, other ?? '']);
   const labels = config.task === 'classification' ? await labelsOf(config, text) : undefined;
   const model = await modelOf(config, tokenizer, labels, path);
@@ -82,6 +83,10 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
     const count = kept === 0 ? 0 : Math.max(1, Math.round(all.length * kept));
     const data = all.slice(0, all.length - count);
     const judged = evaluation ?? (count > 0 ? all.slice(-count) : undefined);
+    const test =
+      config.test === undefined
+        ? undefined
+        : await examplesOf(config, last ?? '', at(config.test), labels);
     const { task } = config;
     const maskId = tokenizer.specialIds.mask;
     if (task === 'masked-language-model' && maskId === undefined) {
@@ -104,6 +109,7 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
       companions: new Map([...companions, ...sentenceFiles]),
       ...picked(config),
       ...(judged ? { evaluation: judged as never[] } : {}),
+      ...(test ? { test: test as never[] } : {}),
       ...(maskId === undefined || task !== 'masked-language-model'
         ? {}
         : { masking: { maskId, kept: specialIdsOf(tokenizer), rate: config.maskRate } }),
@@ -208,6 +214,8 @@ async function modelOf(
   const { pad = 0, eos } = tokenizer.specialIds;
   const fields: JsonFields = {
     vocab_size: tokenizer.idBound,
+    // Left out, Python takes the id of the family's own vocabulary.
+    bos_token_id: tokenizer.specialIds.bos ?? null,
     ...(eos === undefined ? {} : { eos_token_id: eos }),
     ...(tokenizer.specialIds.pad === undefined ? {} : { pad_token_id: pad }),
     ...(translates ? { decoder_start_token_id: pad } : {}),

@@ -62,6 +62,8 @@ export interface TrainerOptions<E> {
   readonly parameters: readonly State[];
   readonly data: readonly E[];
   readonly evaluationData?: readonly E[] | undefined;
+  /** What `test` judges. */
+  readonly testData?: readonly E[] | undefined;
   /** Steps from one evaluation to the next; there is one after the last step, too. */
   readonly evaluateEvery?: number | undefined;
   /** The run ends after so many evaluations without a lower loss. */
@@ -91,6 +93,7 @@ export interface TrainerOptions<E> {
 export class Trainer<E> {
   private readonly batches: Batches;
   private readonly evaluator: Evaluator<E> | undefined;
+  private readonly tester: Evaluator<E> | undefined;
   private readonly average: MovingAverage | undefined;
   private progress: TrainingProgress = {
     step: 0,
@@ -105,8 +108,8 @@ export class Trainer<E> {
     private readonly limits: RunLimits,
     private readonly step: TrainingStep,
   ) {
-    const { objective, judged = objective, evaluationData, parameters, average, backend } = options;
-    const { batchTokens, batchExamples, seed } = options;
+    const { objective, judged = objective, evaluationData, testData } = options;
+    const { parameters, average, backend, batchTokens, batchExamples, seed } = options;
     this.batches = new Batches({
       sizes,
       tokens: batchTokens,
@@ -114,21 +117,27 @@ export class Trainer<E> {
       seed,
       dropsLast: objective.isJoint ?? false,
     });
-    if (evaluationData) {
-      this.evaluator = new Evaluator(judged, evaluationData, limits, backend);
-      if (this.evaluator.count === 0) {
-        throw mismatch('ERR_INPUT', 'evaluation data', 'enough examples for a batch', 'fewer');
-      }
-    }
+    const judging = (data: readonly E[] | undefined, where: string) => {
+      if (!data) return undefined;
+      const evaluator = new Evaluator(judged, data, limits, backend);
+      if (evaluator.count > 0) return evaluator;
+      throw mismatch('ERR_INPUT', where, 'enough examples for a batch', 'fewer');
+    };
+    this.evaluator = judging(evaluationData, 'evaluation data');
+    this.tester = judging(testData, 'test data');
     if (average !== undefined) {
       this.average = new MovingAverage(parameters, step.states, average, backend);
     }
   }
 
   static async create<E>(given: TrainerOptions<E>): Promise<Trainer<E>> {
-    const { objective, data, evaluationData = [], accumulate = 1, batchExamples = 1 } = given;
+    const { objective, data, evaluationData = [], testData = [] } = given;
+    const { accumulate = 1, batchExamples = 1 } = given;
     const sizes = sizesOf(objective, data, 'data');
-    const others = sizesOf(objective, evaluationData, 'evaluation data');
+    const others = [
+      ...sizesOf(objective, evaluationData, 'evaluation data'),
+      ...sizesOf(objective, testData, 'test data'),
+    ];
     const longest = [...sizes, ...others].reduce((most, size) => Math.max(most, size), 1);
     // Examples that are judged beside each other come in batches of one number, however long they are.
     const batchTokens = objective.isJoint ? batchExamples * longest : given.batchTokens;
@@ -194,6 +203,11 @@ export class Trainer<E> {
     return this.progress;
   }
 
+  /** Judges the parameters as they are on the test data; undefined where there are none. */
+  async test(): Promise<Evaluation | undefined> {
+    return this.tester?.run(this.options.signal);
+  }
+
   /** Runs a body while the parameters are what is to be judged or saved: their averages, where there are such. */
   withAverages<T>(body: () => Promise<T>): Promise<T> {
     return this.average?.during(this.progress.step, body) ?? body();
@@ -251,6 +265,7 @@ export class Trainer<E> {
   dispose(): void {
     this.step.dispose();
     this.evaluator?.dispose();
+    this.tester?.dispose();
     this.average?.dispose();
   }
 

@@ -35,7 +35,12 @@ async function configured(fields: object = {}): Promise<{ folder: string; config
 
 describe('heddle train', () => {
   it('prints a line for each logged step, and leaves a model and a report', async () => {
-    const { folder, config } = await configured({ logEvery: 2, evaluation: 0.1, evaluateEvery: 3 });
+    const { folder, config } = await configured({
+      logEvery: 2,
+      evaluation: 0.1,
+      evaluateEvery: 3,
+      test: 'data.txt',
+    });
     const { code, stdout } = await heddle(['train', config, '--json']);
     expect(code).toBe(0);
     const lines = stdout
@@ -53,7 +58,15 @@ describe('heddle train', () => {
         'tokensPerSecond',
       ]);
     }
-    expect(lines.at(-1).folder).toBe(join(folder, 'run', 'model'));
+    expect(lines.at(-1)).toMatchObject({
+      folder: join(folder, 'run', 'model'),
+      test: { loss: expect.any(Number) },
+    });
+    const metrics = await readFile(join(folder, 'run', 'metrics.jsonl'), 'utf8');
+    expect(JSON.parse(metrics.trim().split('\n').at(-1) ?? '')).toEqual({
+      step: 6,
+      test: lines.at(-1).test,
+    });
     expect((await readdir(join(folder, 'run', 'model'))).sort()).toEqual([
       'config.json',
       'model.safetensors',
@@ -64,6 +77,7 @@ describe('heddle train', () => {
     expect((await stat(report)).size).toBeLessThan(1_000_000);
     const page = await readFile(report, 'utf8');
     expect(page.match(/<svg/g)).toHaveLength(4);
+    expect(page).toContain('<dt>test loss</dt>');
     expect(page).not.toMatch(/<script|https?:|NaN|undefined/);
   });
 

@@ -57,17 +57,16 @@ describe('passages of the Brown corpus', () => {
   });
 
   it('are in one part with all of their text', () => {
-    const names = ['ca01', 'ca02', 'ca03', 'ca04', 'cn01', 'README'];
+    const names = ['ca01', 'ca02', 'ca03', 'ca04', 'cn01', 'cn02', 'README'];
     const texts = names.map((name): [string, string] => [
       name,
       `${name}/x of/in it/pps\n`.repeat(2),
     ]);
+    const twice = (...lines: string[]) => lines.flatMap((line) => [line, line]);
     expect(splitPassages(new Map(texts), 3)).toEqual({
-      train: ['ca01', 'ca02', 'ca04', 'cn01'].flatMap((name) => {
-        const line = `${name} of it\t${name === 'cn01' ? 'adventure' : 'news'}`;
-        return [line, line];
-      }),
-      test: ['ca03 of it\tnews', 'ca03 of it\tnews'],
+      train: twice('ca02 of it\tnews', 'ca04 of it\tnews', 'cn02 of it\tadventure'),
+      valid: twice('ca03 of it\tnews'),
+      test: twice('ca01 of it\tnews', 'cn01 of it\tadventure'),
     });
   });
 });

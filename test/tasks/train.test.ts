@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defaultBackend } from '../../lib/graph/default_backend.js';
 import { load } from '../../lib/tasks/load.js';
-import { freshTrainable } from '../../lib/tasks/load_trainable.js';
+import { freshTrainable, loadTrainable } from '../../lib/tasks/load_trainable.js';
 import { train } from '../../lib/tasks/train.js';
 import {
   freshTransformer,
@@ -157,6 +157,40 @@ describe('train', () => {
     expect(names.sort()).toEqual(['step-00000002', 'step-00000006', 'step-00000008']);
   });
 
+  it('judges what it saves on the test', async () => {
+    using model = freshTrainable(gpt2, 1);
+    const [evaluation, test] = [counting.slice(0, 5), counting.slice(5, 12)];
+    const judged: { step: number; loss: number }[] = [];
+    const options = {
+      ...run,
+      evaluation,
+      evaluateEvery: 1,
+      steps: 6,
+      average: 0.5,
+      // From the fourth step on so great that the last weights are not the best.
+      learningRate: (step: number) => (step < 4 ? 0.02 : 2),
+      exactMatch: true,
+    };
+    const result = await train(model, counting, {
+      ...options,
+      test,
+      folder: await temporaryFolder(),
+      onEvaluation: (metrics) => judged.push(metrics),
+    });
+    const best = judged.reduce((a, b) => (b.loss < a.loss ? b : a));
+    expect(best.step).toBeLessThan(6);
+    // The saved weights by themselves: a step that learns nothing, judged on either.
+    const losses: number[] = [];
+    for (const data of [evaluation, test]) {
+      using saved = await loadTrainable(result.folder as string);
+      const still = { ...options, average: undefined, steps: 1, learningRate: 0, evaluation: data };
+      await train(saved, counting, { ...still, onEvaluation: ({ loss }) => losses.push(loss) });
+    }
+    expect(losses[0]).toBeCloseTo(best.loss, 6);
+    expect(result.test?.loss).toBeCloseTo(losses[1] as number, 6);
+    expect(result.test?.accuracy).toBeGreaterThanOrEqual(0);
+  });
+
   it('ends where the evaluation no longer gets better', async () => {
     using model = freshTrainable(gpt2, 1);
     const options = {
@@ -261,6 +295,8 @@ describe('what training refuses', () => {
       /ERR_INPUT.*example 1.*17/,
     ],
     ['no data', {}, [], /ERR_INPUT.*at least 1/],
+    ['no test', { test: [] }, undefined, /ERR_INPUT.*test data/],
+    ['a test of other ids', { test: [{ ids: [1, 12] }] }, undefined, /ERR_INPUT.*test data.*12/],
     ['another task', { task: 'classification' }, undefined, /ERR_UNSUPPORTED.*classif/],
     ['to resume nowhere', { resume: true }, undefined, /ERR_ARGUMENT.*resume/],
     [
@@ -289,7 +325,16 @@ describe('what training refuses', () => {
       /ERR_CONFIG.*optimizer\.betas: expected \[0\.9,0\.99\].*found \[0\.9,0\.999\]/,
     );
     expect(await optimized(lion())).toMatch(/ERR_CONFIG.*optimizer\.name/);
-    expect(await refused({ folder, resume: true, dropout: 0.1 })).toMatch(/ERR_CONFIG.*dropout/);
+    for (const [name, value] of Object.entries({
+      dropout: 0.1,
+      smoothing: 0.1,
+      batchExamples: 2,
+      groups: [{ match: 'wte', weightDecay: 0 }],
+    })) {
+      expect(await refused({ folder, resume: true, [name]: value })).toMatch(
+        new RegExp(`ERR_CONFIG.*step-00000008: ${name}: expected.*found`),
+      );
+    }
   });
 
   it('what is left of a killed run does not matter', async () => {

@@ -38,6 +38,16 @@ async function runOf(
   return path;
 }
 
+const change = async (path: string, fields: object) =>
+  writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...fields }));
+
+/** Trains as the file and further options say. @returns the result's folder. */
+async function trainedBy(path: string, more: object = {}): Promise<string> {
+  const { model, data, options } = await openTrainingRun(path);
+  using _ = model;
+  return (await train(model, data, { ...options, ...more })).folder ?? '';
+}
+
 const refusal = async (path: string): Promise<string> => {
   try {
     (await openTrainingRun(path)).model.dispose();
@@ -61,6 +71,7 @@ describe('the file of a training run', () => {
     expect(config).toMatchObject({
       vocab_size: tokenizer.idBound,
       eos_token_id: 2,
+      bos_token_id: null,
       dtype: 'float32',
     });
   });
@@ -77,11 +88,7 @@ describe('the file of a training run', () => {
     const base = await tinyFolder();
     const lora = { targetModules: ['query', 'value'], r: 2, alpha: 4 };
     const path = await runOf({ ...contrastive, model: base, lora }, pairs, 'pairs.tsv');
-    const trained = async (more: object) => {
-      const { model, data, options } = await openTrainingRun(path);
-      using _ = model;
-      return (await train(model, data, { ...options, ...more })).folder ?? '';
-    };
+    const trained = (more: object) => trainedBy(path, more);
     await trained({ steps: 1 });
     const adapter = await trained({ resume: true });
     expect((await readdir(adapter)).sort()).toEqual([
@@ -90,10 +97,7 @@ describe('the file of a training run', () => {
       'tokenizer.json',
     ]);
     const whole = join(dirname(path), 'whole');
-    await writeFile(
-      path,
-      JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), output: whole }),
-    );
+    await change(path, { output: whole });
     const weights = (folder: string) => readFile(join(folder, 'adapter_model.safetensors'));
     expect(await weights(await trained({}))).toEqual(await weights(adapter));
     using plain = await load(base);
@@ -102,6 +106,24 @@ describe('the file of a training run', () => {
       [plain, adapted].map((model) => model.embed(['a cat'])),
     );
     expect(after).not.toEqual(before);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['lora.alpha', { alpha: 8 }, /ERR_CONFIG.*lora\.alpha: expected 8.*found 4/],
+    ['lora.dropout', { dropout: 0.1 }, /ERR_CONFIG.*lora\.dropout: expected 0\.1.*found 0/],
+    ['lora.rsLora', { rsLora: true }, /ERR_CONFIG.*lora\.rsLora: expected true.*found false/],
+    ['lora.r', { r: 3 }, /ERR_SHAPE.*lora_A/],
+  ])('does not go on with an adapter of another %s', async (_, more, message) => {
+    const lora = { targetModules: ['query'], r: 2, alpha: 4 };
+    const fields = { ...contrastive, model: await tinyFolder(), steps: 1 };
+    const path = await runOf({ ...fields, lora }, pairs, 'pairs.tsv');
+    await trainedBy(path);
+    await change(path, { steps: 2, lora: { ...lora, ...more } });
+    const outcome = trainedBy(path, { resume: true }).then(
+      () => 'nothing',
+      ({ code, message }) => `${code} ${message}`,
+    );
+    expect(await outcome).toMatch(message);
   });
 
   it('saves an embedder that makes the vectors which it has learnt', async () => {

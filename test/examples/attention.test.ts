@@ -1,10 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { node } from '../cli/heddle.js';
+import { example } from './example_data.js';
 
-it('examples/attention.mjs hardens a lookup and mends letters', async () => {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const { code, stdout, stderr } = await node(['examples/attention.mjs'], root);
+it('attention.mjs hardens a lookup and mends letters', async () => {
+  const { code, stdout, stderr } = await example('attention.mjs');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain('Infinity  1.000  0.000  0.000');
   const [, lost = '', mended = ''] = stdout.split(/is lost:|after three:/);
