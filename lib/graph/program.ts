@@ -10,15 +10,7 @@ import { expectTensor, type Tensor } from './tensor.js';
 export type ProgramDim = number;
 
 /** The shape of a run. @param sizes of the program's symbols. */
-export function actualShape(
-  shape: readonly ProgramDim[],
-  sizes: readonly number[],
-): readonly number[] {
-  for (const dim of shape) if (dim < 0) return withSizes(shape, sizes);
-  return shape; // most are those of parameters, which have no symbols
-}
-
-function withSizes(shape: readonly ProgramDim[], sizes: readonly number[]): number[] {
+export function actualShape(shape: readonly ProgramDim[], sizes: readonly number[]): number[] {
   const actual: number[] = [];
   for (const dim of shape) actual.push(dim < 0 ? (sizes[-1 - dim] as number) : dim);
   return actual;
@@ -167,18 +159,16 @@ export function trace(
 
 /** Everything that `roots` reach, by creation: operands exist before the ops that use them. */
 export function inRecordedOrder(roots: readonly Tensor[]): Tensor[] {
-  const seen = new Map<number, Tensor>();
+  const seen = new Set<Tensor>();
   const pending = [...roots];
   for (let value = pending.pop(); value; value = pending.pop()) {
-    if (seen.has(value.order)) continue;
-    seen.set(value.order, value);
+    if (seen.has(value)) continue;
+    seen.add(value);
     if (value.source.kind === 'op') {
       for (const operand of value.source.operands) if (operand) pending.push(operand);
     } else if (value.source.kind === 'further') {
       pending.push(value.source.of);
     }
   }
-  // Numbers alone are sorted without a call for each pair of them.
-  const orders = Float64Array.from(seen.keys()).sort();
-  return Array.from(orders, (order) => seen.get(order) as Tensor);
+  return [...seen].sort((a, b) => a.order - b.order);
 }
