@@ -22,6 +22,9 @@ const shared = {
   plugins: [rawImports],
 } satisfies UserConfig;
 
+/** What nearly every command needs. */
+const core = /[\\/]lib[\\/](?:(?:graph|ops|layers|models|checkpoints)[\\/]|errors|native)/;
+
 export default defineConfig([
   {
     ...shared,
@@ -41,7 +44,10 @@ export default defineConfig([
     format: ['esm'],
     dts: false,
     // What draws plots is compiled into the command: as dependencies, it would double an install.
-    deps: { alwaysBundle: [/^vega/, /^d3-/], onlyBundle: false },
+    deps: { alwaysBundle: ['cac', /^vega/, /^d3-/], onlyBundle: false },
+    // A command is to start at once: few files, without white space and comments; names stay for stack traces.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    outputOptions: { codeSplitting: { groups: [{ name: 'core', test: core }] } },
     plugins: [rawImports, license({ thirdParty: { output: 'dist/THIRD_PARTY_LICENSES.txt' } })],
   },
 ]);

@@ -40,7 +40,7 @@ export interface Parallelism {
  *
  * - none: s·b·h·(10 + 24/t + 5·a·s/(h·t)); with sequence parallelism s·b·h/t·(34 + 5·a·s/h)
  * - selective, which keeps no scores of attention: the same without their term
- * - full: the input of each layer, 2·s·b·h
+ * - full: the input of each layer, 2·s·b·h; with sequence parallelism a device's share of it, 2·s·b·h/t
  *
  * The interleaved schedule has more of them under way, (1 + (p − 1)/(p·m)) times as many (the same, section 4.2.3).
  *

@@ -97,27 +97,17 @@ function visible(bars: readonly Bar[]): (Bar & { readonly order: number })[] {
 
 const present = (bars: readonly Bar[]): string[] => [...new Set(bars.map(({ part }) => part))];
 
-const order = [
-  'attention',
-  'feed forward',
-  'scores',
-  'experts',
-  'head',
-  'embedding',
-  'normalization',
-  'other',
-  'weights',
-  'optimizer',
-  'activations',
-  'gradients',
-  'key value cache',
+/** As long as the style's colours: of arithmetic and parameters, then of memory. */
+const kinds = [
+  ['attention', 'feed forward', 'scores', 'experts', 'head', 'embedding', 'normalization', 'other'],
+  ['weights', 'activations, gradients', 'activations', 'gradients', 'key value cache', 'optimizer'],
 ];
 
-/** Of the style's eight colours. */
+/** Of a part that is in neither list, the last. The optimiser is in two panels, and embeddings take no arithmetic to speak of. */
 function colourOf(part: string): string {
   const colours = style.config.range.category;
-  const place = order.indexOf(part);
-  return colours[(place < 0 ? order.length : place) % colours.length] ?? '#666666';
+  const place = Math.max(...kinds.map((parts) => parts.indexOf(part)));
+  return colours.at(place) ?? '#666666';
 }
 
 /** `keyValueCache` as words. */

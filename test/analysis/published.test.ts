@@ -86,6 +86,8 @@ describe('Korthikanti et al. 2022', () => {
     expect(perLayer(of, split, 'selective')).toBeCloseTo(10 + 24 / t, 9);
     expect(perLayer(of, spread, 'selective')).toBeCloseTo(34 / t, 9);
     expect(perLayer(of, split, 'full')).toBeCloseTo(2, 9);
+    // The table has no such row; the inputs of layers are divided by position there (section 4.2.2).
+    expect(perLayer(of, spread, 'full')).toBeCloseTo(2 / t, 9);
   });
 
   it('section 4.2.3: the interleaved schedule keeps 1 + (p − 1)/(p·m) times the activations of the layers', () => {

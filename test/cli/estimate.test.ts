@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { budgetPlot } from '../../lib/cli/estimate_plot.js';
+import { estimate } from '../../lib/tasks/estimate.js';
+import { plainConfig } from '../../lib/tasks/estimate_source.js';
 import { temporaryFolder } from '../tasks/tiny_model.js';
 import { heddle } from './heddle.js';
 
@@ -50,6 +53,20 @@ describe('heddle estimate', () => {
     expect(flops.optimizer).toBeLessThan(0.002 * flops.backward);
     expect(await readFile(plot, 'utf8')).toContain('with 2 values: forward, backward"');
   });
+
+  it.each([1, undefined])(
+    'gives each part of a panel a colour of its own, %s key heads',
+    (keyHeads) => {
+      const sizes = { layers: 4, hidden: 256, heads: 4, vocabulary: 5000 };
+      const config = plainConfig(keyHeads === undefined ? sizes : { ...sizes, keyHeads });
+      const { vconcat: panels } = budgetPlot(estimate(config)) as unknown as {
+        vconcat: { encoding: { color: { scale: { range: string[] } } } }[];
+      };
+      const colours = panels.map(({ encoding }) => encoding.color.scale.range);
+      for (const range of colours) expect(new Set(range).size).toBe(range.length);
+      expect(colours).toHaveLength(3);
+    },
+  );
 
   it.each([
     [
