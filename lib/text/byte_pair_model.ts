@@ -1,8 +1,8 @@
 import { HeddleError, mismatch } from '../errors.js';
 import { byteIds } from './byte_fallback.js';
-import { BytePairs, type Merge } from './byte_pairs.js';
+import { BytePairs } from './byte_pairs.js';
 import { describe, flag, type JsonObject, own, textOr } from './tokenizer_json.js';
-import { readVocabulary, type Vocabulary } from './vocabulary.js';
+import { readVocabulary, root, type Vocabulary } from './vocabulary.js';
 import { type Pieces, type VocabularyModel, wholeWord } from './vocabulary_model.js';
 
 /**
@@ -26,7 +26,7 @@ export function bytePairModel(config: JsonObject, where: string): VocabularyMode
   const prefix = textOr(config, 'continuing_subword_prefix', '', where);
   const suffix = textOr(config, 'end_of_word_suffix', '', where);
   const idsOfBytes = flag(config, 'byte_fallback', false) ? byteIds(vocabulary) : undefined;
-  const merges = new BytePairs(readMerges(own(config, 'merges'), vocabulary, prefix, where));
+  const merges = readMerges(own(config, 'merges'), vocabulary, prefix, where);
 
   /** Ids of the characters. */
   function symbolsOf(word: string): { ids: number[]; starts: number[]; ends: number[] } {
@@ -115,18 +115,37 @@ function readMerges(
   vocabulary: Vocabulary,
   prefix: string,
   where: string,
-): Merge[] {
+): BytePairs {
   if (!Array.isArray(merges)) {
     throw mismatch('ERR_FORMAT', `${where}: merges`, 'a list of pairs', describe(merges));
   }
-  return merges.map((merge: unknown, index) => {
+  // Where a walk ends: at the root, too, where it finds nothing.
+  const idOf = (text: string, node: number): number =>
+    text !== '' && node === root ? -1 : vocabulary.idAt(node);
+  const lefts = new Int32Array(merges.length);
+  const rights = new Int32Array(merges.length);
+  const wholes = new Int32Array(merges.length);
+  for (let i = 0; i < merges.length; i++) {
+    const merge: unknown = merges[i];
     const pair: unknown = typeof merge === 'string' ? merge.split(' ') : merge;
-    const [left, right]: unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+    const isPair = Array.isArray(pair) && pair.length === 2;
+    const left: unknown = isPair ? pair[0] : undefined;
+    const right: unknown = isPair ? pair[1] : undefined;
     if (typeof left === 'string' && typeof right === 'string') {
-      const ids = [left, right, left + right.slice(prefix.length)].map((t) => vocabulary.get(t));
-      if (!ids.includes(undefined)) return ids as [number, number, number];
+      const node = vocabulary.walk(left);
+      const rest = vocabulary.walk(right, node, prefix.length);
+      const l = idOf(left, node);
+      const r = idOf(right, vocabulary.walk(right));
+      const whole = idOf(left || right.slice(prefix.length), rest);
+      if (l >= 0 && r >= 0 && whole >= 0) {
+        lefts[i] = l;
+        rights[i] = r;
+        wholes[i] = whole;
+        continue;
+      }
     }
     const expected = 'two tokens that make a third';
-    throw mismatch('ERR_FORMAT', `${where}: merges[${index}]`, expected, JSON.stringify(merge));
-  });
+    throw mismatch('ERR_FORMAT', `${where}: merges[${i}]`, expected, JSON.stringify(merge));
+  }
+  return new BytePairs(lefts, rights, wholes);
 }

@@ -1,6 +1,3 @@
-/** Ids of two neighbours and of what they become. */
-export type Merge = readonly [left: number, right: number, whole: number];
-
 /** Words of at most so many symbols look through all their pairs for the next merge. */
 const shortWord = 12;
 
@@ -13,13 +10,20 @@ const shortWord = 12;
  */
 export class BytePairs {
   private readonly ranks: PairTable;
-  private readonly wholes: Int32Array;
 
-  /** @param merges in the order in which they were learned; of two for one pair, the last counts. */
-  constructor(merges: readonly Merge[]) {
-    this.ranks = new PairTable(merges.length);
-    this.wholes = Int32Array.from(merges, ([, , whole]) => whole);
-    for (const [rank, [left, right]] of merges.entries()) this.ranks.set(left, right, rank);
+  /**
+   * Merges in the order in which they were learned, as ids; of two for one pair, the last counts.
+   * @param lefts @param rights the neighbours. @param wholes what they become.
+   */
+  constructor(
+    lefts: Int32Array,
+    rights: Int32Array,
+    private readonly wholes: Int32Array,
+  ) {
+    this.ranks = new PairTable(wholes.length);
+    for (let rank = 0; rank < wholes.length; rank++) {
+      this.ranks.set(lefts[rank]!, rights[rank]!, rank);
+    }
   }
 
   /**

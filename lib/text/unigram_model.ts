@@ -112,14 +112,14 @@ function readScored(
     throw mismatch('ERR_FORMAT', `${where}: vocab`, expected, describe(vocab));
   }
   const scores = new Float64Array(vocab.length);
-  const entries = vocab.map((entry: unknown, id): [string, number] => {
+  const tokens = vocab.map((entry: unknown, id): string => {
     const [token, score]: unknown[] = Array.isArray(entry) ? entry : [];
     if (typeof token !== 'string' || typeof score !== 'number') {
       const expected = 'a token and its score';
       throw mismatch('ERR_FORMAT', `${where}: vocab[${id}]`, expected, JSON.stringify(entry));
     }
     scores[id] = score;
-    return [token, id];
+    return token;
   });
-  return { vocabulary: new Vocabulary(entries), scores };
+  return { vocabulary: new Vocabulary(tokens), scores };
 }

@@ -78,7 +78,7 @@ class Lattice {
   readonly ids: number[] = [];
 
   constructor(tokens: readonly Scored[]) {
-    this.vocabulary = new Vocabulary(tokens.map(([token], id) => [token, id] as const));
+    this.vocabulary = new Vocabulary(tokens.map(([token]) => token));
   }
 
   /** @returns how many places there are. */

@@ -7,6 +7,9 @@ export const root = 0;
 /** Slots that may be taken of so many that there are, before a trie gets larger. */
 const fullest = 0.75;
 
+/** Nodes that a trie has room for at first, for each token: most vocabularies have two, and making it again takes long. */
+const usualNodes = 2.2;
+
 /**
  * The tokens of a model: from id to token an array, from token to id a trie over UTF-16 units, in which
  * tokens are also found at any place of a text without cutting candidates out of it.
@@ -26,34 +29,36 @@ export class Vocabulary {
   private shift = 32;
   private nodes = 0;
 
-  /** @param entries tokens and their ids; of several ids of one token, the last counts. */
-  constructor(entries: readonly (readonly [token: string, id: number])[]) {
+  /** @param ids of the tokens, of several of one token the last; default: their places. */
+  constructor(tokens: readonly string[], ids: ArrayLike<number> = Int32Array.from(tokens.keys())) {
     let longest = 1;
-    for (const [token, id] of entries) {
-      this.tokens[id] = token;
+    for (let i = 0; i < tokens.length; i++) {
+      const token = tokens[i]!;
+      this.tokens[ids[i]!] = token;
       longest = Math.max(longest, token.length);
     }
     this.longest = longest;
     let bits = 8;
-    while (!this.fill(entries, bits)) bits++;
+    while (usualNodes * tokens.length > fullest * 2 ** bits) bits++;
+    while (!this.fill(tokens, ids, bits)) bits++;
   }
 
-  private fill(entries: readonly (readonly [string, number])[], bits: number): boolean {
+  private fill(tokens: readonly string[], ids: ArrayLike<number>, bits: number): boolean {
     const slots = 2 ** bits;
-    if (entries.length > fullest * slots) return false;
     this.parents = new Int32Array(slots);
     this.parents[root] = -1;
     this.units = new Uint16Array(slots);
     this.ids = new Int32Array(slots).fill(-1);
     this.shift = 32 - bits;
     this.nodes = 0;
-    for (const [token, id] of entries) {
+    for (let number = 0; number < tokens.length; number++) {
+      const token = tokens[number]!;
       let node = root;
       for (let i = 0; i < token.length; i++) {
         node = this.grown(node, token.charCodeAt(i));
         if (this.nodes > fullest * slots) return false;
       }
-      this.ids[node] = id;
+      this.ids[node] = ids[number]!;
     }
     return true;
   }
@@ -86,10 +91,13 @@ export class Vocabulary {
     return this.parents[slot] === 0 ? root : slot;
   }
 
-  /** The node at the end of a text that begins some token; `root` for any other text. */
-  walk(text: string): number {
-    let node = root;
-    for (let i = 0; i < text.length; i++) {
+  /**
+   * The node at the end of a text that begins some token; `root` for any other text.
+   * @param from the node of what stands before the text. @param first where in it the text begins.
+   */
+  walk(text: string, from = root, first = 0): number {
+    let node = from;
+    for (let i = first; i < text.length; i++) {
       node = this.next(node, text.charCodeAt(i));
       if (node === root) return root;
     }
@@ -113,16 +121,19 @@ export function readVocabulary(vocab: unknown, where: string): Vocabulary {
   if (!isObject(vocab)) {
     throw mismatch('ERR_FORMAT', `${where}: vocab`, 'an object of tokens to ids', describe(vocab));
   }
-  const entries = Object.entries(vocab);
-  for (const [token, id] of entries) {
+  const tokens = Object.keys(vocab); // of so many members, Object.entries takes four times as long
+  const ids = new Int32Array(tokens.length);
+  for (let i = 0; i < tokens.length; i++) {
+    const id = vocab[tokens[i]!];
     if (!isId(id)) {
       throw mismatch(
         'ERR_FORMAT',
-        `${where}: the id of '${token}'`,
+        `${where}: the id of '${tokens[i]}'`,
         `an integer from 0 to ${idLimit - 1}`,
         describe(id),
       );
     }
+    ids[i] = id;
   }
-  return new Vocabulary(entries as [string, number][]);
+  return new Vocabulary(tokens, ids);
 }
