@@ -257,7 +257,7 @@ function identityOf(
   examples: number,
 ): Record<string, unknown> {
   const { task, seed = 0, batchTokens = 2048, batchExamples, accumulate = 1 } = options;
-  const { clipNorm = 1, average = 0, dropout = 0, dtype = 'float32', groups = [] } = options;
+  const { clipNorm = 1, average = 0, dropout = 0, dtype = 'float32', groups } = options;
   const { optimizer = adamW(), smoothing, masking, temperature, pooling } = options;
   const adapter = model instanceof TrainableModel ? model.adapter : undefined;
   return {

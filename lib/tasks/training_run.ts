@@ -14,6 +14,7 @@ import {
   wordTokenizer,
 } from '../text/plain_tokenizers.js';
 import { Tokenizer } from '../text/tokenizer.js';
+import { type GroupRule, groupParameters } from '../train/parameter_groups.js';
 import { freshAdapter, type LoraOptions } from './adapter.js';
 import { labelFields } from './fresh_head.js';
 import { freshTrainable, loadTrainable, TrainableModel } from './load_trainable.js';
@@ -25,6 +26,7 @@ import {
   loadTransformer,
   TrainableTransformer,
 } from './trainable_transformer.js';
+import { trainedWeights } from './trained_weights.js';
 import { readTrainingConfig, type TrainingConfig } from './training_config.js';
 import {
   labelledExamples,
@@ -64,6 +66,9 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
     const where = `${path}: pooling`;
     throw mismatch('ERR_CONFIG', where, `one of ${poolings.join(', ')}`, `'${config.pooling}'`);
   }
+  if (typeof config.model === 'string' && (await kindOf(config.model)) !== 'folder') {
+    throw mismatch('ERR_CONFIG', `${path}: model`, "a model's folder", config.model);
+  }
   const text = await readTrainingText(config.data);
   const other =
     typeof config.evaluation === 'string' ? await readTrainingText(config.evaluation) : undefined;
@@ -72,6 +77,13 @@ export async function openTrainingRun(path: string, signal?: AbortSignal): Promi
   const labels = config.task === 'classification' ? await labelsOf(config, text) : undefined;
   const model = await modelOf(config, tokenizer, labels, path);
   try {
+    const parameters = trainedWeights(model).stored();
+    inConfig(path, () =>
+      groupParameters(
+        parameters.map(({ state }) => state),
+        config.groups as readonly GroupRule[] | undefined,
+      ),
+    );
     const contextLength = contextOf(config, model, path);
     const at = (file: string): TextSettings => ({ tokenizer, path: file, contextLength, signal });
     const all = await examplesOf(config, text, at(config.data), labels);

@@ -75,7 +75,7 @@ export class ChatTemplates {
   toolCallReader(options: ChatOptions): ToolCallReader | undefined {
     const source = hasTools(options) ? this.sources.get(this.nameFor(options)) : undefined;
     const format = source && toolCallFormatOf(source.source);
-    return format && ((text) => parseToolCalls(text, format).toolCalls);
+    return format && ((text) => parseToolCalls(text, format, options.tools).toolCalls);
   }
 
   private nameFor(options: ChatOptions): string {

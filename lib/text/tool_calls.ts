@@ -1,4 +1,6 @@
 /** Calls of tools in what a model answered. */
+import { type Fields, isFields } from './argument_types.js';
+import { readGlm45, readQwen3Coder } from './tagged_tool_calls.js';
 
 export interface ToolCall {
   readonly name: string;
@@ -14,13 +16,16 @@ export interface ParsedAnswer {
 }
 
 /**
- * How models write calls: `<tool_call>{…}</tool_call>` (Hermes, Qwen), `[TOOL_CALLS][{…}]` or `[TOOL_CALLS]name[ARGS]{…}`
+ * How models write calls: `<tool_call>{…}</tool_call>` (Hermes, Qwen), `<tool_call><function=name><parameter=key>value…`
+ * (Qwen3-Coder), `<tool_call>name<arg_key>key</arg_key><arg_value>value…` (GLM-4.5), `[TOOL_CALLS][{…}]` or `[TOOL_CALLS]name[ARGS]{…}`
  * (Mistral), or an answer that is one JSON object with `name` and `parameters`, after `<|python_tag|>` or alone (Llama 3.1).
  */
-export type ToolCallFormat = 'hermes' | 'mistral' | 'llama3';
+export type ToolCallFormat = 'hermes' | 'qwen3Coder' | 'glm45' | 'mistral' | 'llama3';
 
 /** What the templates of each kind hold, to show the model how it called before or to tell it how to. */
 const formatMarks: readonly [mark: string, format: ToolCallFormat][] = [
+  ['<function=', 'qwen3Coder'],
+  ['<arg_key>', 'glm45'],
   ['<tool_call>', 'hermes'],
   ['[TOOL_CALLS]', 'mistral'],
   ['<|python_tag|>', 'llama3'],
@@ -36,22 +41,40 @@ export function toolCallFormatOf(template: string): ToolCallFormat | undefined {
  * Takes the calls out of an answer. What looks like a call and cannot be read stays in the content.
  * @param text as decoded with special tokens, where the marks are such (Mistral, Llama 3.1).
  * @param format default: whichever the answer is in.
+ * @param tools as the chat template was given them: by the JSON Schema of their parameters the texts between tags become numbers,
+ * objects and so on. Where a text is not what its schema admits, it stays a text.
  */
-export function parseToolCalls(text: string, format?: ToolCallFormat): ParsedAnswer {
-  const readers = format === undefined ? Object.values(formats) : [formats[format]];
-  for (const read of readers) {
-    const parsed = read(text);
+export function parseToolCalls(
+  text: string,
+  format?: ToolCallFormat,
+  tools: readonly Fields[] = [],
+): ParsedAnswer {
+  const tried = format === undefined ? formatNames.filter(showsIn(text)) : [format];
+  for (const each of tried) {
+    const parsed = formats[each](text, tools);
     if (parsed !== undefined) return parsed;
   }
   return { content: text, toolCalls: [] };
 }
 
 /** Each gives undefined for an answer without calls of its kind. */
-const formats: Readonly<Record<ToolCallFormat, (text: string) => ParsedAnswer | undefined>> = {
+const formats: Readonly<
+  Record<ToolCallFormat, (text: string, tools: readonly Fields[]) => ParsedAnswer | undefined>
+> = {
   hermes,
+  qwen3Coder: readQwen3Coder,
+  glm45: readGlm45,
   mistral,
   llama3,
 };
+
+const formatNames = Object.keys(formats) as ToolCallFormat[];
+
+/** Whether an answer of an unknown format may be in this one: between `<tool_call>`, any word alone is a call as GLM-4.5 writes it. */
+const showsIn =
+  (text: string) =>
+  (format: ToolCallFormat): boolean =>
+    format !== 'glm45' || text.includes('<arg_key>');
 
 function hermes(text: string): ParsedAnswer | undefined {
   const [open, close] = ['<tool_call>', '</tool_call>'];
@@ -158,7 +181,3 @@ function json(text: string): unknown {
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
-
-function isFields(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

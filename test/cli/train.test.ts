@@ -113,6 +113,31 @@ describe('heddle train', () => {
   });
 });
 
+describe('a run that is resumed where there is no room', () => {
+  it('leaves earlier checkpoints and the model as they were', async () => {
+    const { folder, config } = await configured({ steps: 2 });
+    expect((await heddle(['train', config])).code).toBe(0);
+    const kept = [
+      'model/model.safetensors',
+      'checkpoints/step-00000002/model.safetensors',
+      'checkpoints/step-00000002/optimizer.safetensors',
+    ].map((name) => join(folder, 'run', name));
+    const contents = () => Promise.all(kept.map((file) => readFile(file)));
+    const before = await contents();
+    const fields = JSON.parse(await readFile(config, 'utf8'));
+    await writeFile(config, JSON.stringify({ ...fields, steps: 4 }));
+    const { code, stderr } = await shell('ulimit -f 16; $heddle train "$1" --resume', [config]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/step-00000004.*cannot be written.*no room/),
+    });
+    expect(await contents()).toEqual(before);
+    expect(await readdir(join(folder, 'run', 'checkpoints'))).toEqual(['step-00000002']);
+    const { code: again, stderr: said } = await heddle(['train', config, '--resume']);
+    expect({ again, said }).toEqual({ again: 0, said: expect.stringMatching(/from step 2/) });
+  });
+});
+
 describe('heddle merge', () => {
   it('writes what needs no adapter any more', async () => {
     const out = join(await temporaryFolder(), 'merged');

@@ -240,6 +240,21 @@ describe('the file of a training run', () => {
       { model: { ...gpt2, vocab_size: 3 } },
       /ERR_CONFIG.*vocab_size/,
     ],
+    [
+      'a folder that is not there',
+      { model: 'nowhere', tokenizer: undefined },
+      /ERR_CONFIG.*config\.json: model: expected a model's folder.*nowhere/,
+    ],
+    [
+      'an option of a group',
+      { groups: [{ match: 'wte', decay: 0 }] },
+      /ERR_CONFIG.*config\.json: groups\[0\].*decay/,
+    ],
+    [
+      'a group of no parameter',
+      { groups: [{ match: 'wtf' }] },
+      /ERR_CONFIG.*config\.json: groups\[0\]: match.*wtf/,
+    ],
     ['an unknown architecture', { model: { architectures: ['Elman'] } }, /ERR_UNSUPPORTED.*Elman/],
   ])('is refused for %s', async (_, fields, message) => {
     expect(await refusal(await runOf(fields))).toMatch(message);

@@ -88,7 +88,177 @@ describe('calls of tools', () => {
   });
 });
 
+const tools = [
+  {
+    type: 'function',
+    function: {
+      name: 'weather',
+      parameters: {
+        type: 'object',
+        properties: {
+          city: { type: 'string' },
+          days: { type: 'integer' },
+          factor: { type: 'number' },
+          hourly: { type: 'boolean' },
+          where: { $ref: '#/$defs/Place' },
+          units: { enum: ['metric', 'imperial'] },
+          level: { enum: [1, 2, 'high'] },
+          note: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+          tags: { type: ['array', 'null'], items: { type: 'string' } },
+          any: {},
+          deep: { $ref: '#/$defs/Loop' },
+        },
+        $defs: {
+          Place: { type: 'object', properties: { lat: { type: 'number' } } },
+          Loop: { anyOf: Array.from({ length: 10 }, () => ({ $ref: '#/$defs/Loop' })) },
+        },
+      },
+    },
+  },
+  { name: 'time', parameters: { type: 'object', properties: {} } },
+];
+
+const typed: [key: string, text: string, value: unknown][] = [
+  ['city', 'Köln', 'Köln'],
+  ['city', '5', '5'],
+  ['city', 'null', 'null'],
+  ['city', '"quoted"', '"quoted"'],
+  ['city', ' two  spaces ', ' two  spaces '],
+  ['city', '', ''],
+  ['days', '3', 3],
+  ['days', ' -3 ', -3],
+  ['days', '3.5', '3.5'],
+  ['days', '"3"', '"3"'],
+  ['days', 'three', 'three'],
+  ['days', '1e400', '1e400'],
+  ['factor', '3', 3],
+  ['factor', '0.25', 0.25],
+  ['hourly', 'true', true],
+  ['hourly', 'False', false],
+  ['hourly', 'yes', 'yes'],
+  ['where', '{"lat": 50.9}', { lat: 50.9 }],
+  ['where', '{"lat": 50.9', '{"lat": 50.9'],
+  ['units', 'metric', 'metric'],
+  ['level', '2', 2],
+  ['level', 'high', 'high'],
+  ['note', 'null', null],
+  ['note', 'None', null],
+  ['note', '5', '5'],
+  ['tags', '["a", "b"]', ['a', 'b']],
+  ['tags', 'None', null],
+  ['__proto__', 'x', 'x'],
+];
+
+const tagged: [
+  format: ToolCallFormat,
+  write: (name: string, given: [string, string][]) => string,
+][] = [
+  [
+    'qwen3Coder',
+    (name, given) =>
+      `<tool_call>\n<function=${name}>\n${given
+        .map(([key, text]) => `<parameter=${key}>\n${text}\n</parameter>\n`)
+        .join('')}</function>\n</tool_call>`,
+  ],
+  [
+    'glm45',
+    (name, given) =>
+      `<tool_call>${name}\n${given
+        .map(([key, text]) => `<arg_key>${key}</arg_key>\n<arg_value>${text}</arg_value>\n`)
+        .join('')}</tool_call>`,
+  ],
+];
+
+describe.each(tagged)('calls between tags: %s', (format, write) => {
+  it.each(typed)('of %s: %o', (key, text, value) => {
+    const answer = `Hm.\n${write('weather', [[key, text]])}`;
+    const { content, toolCalls } = parseToolCalls(answer, format, tools);
+    expect(content).toBe('Hm.');
+    expect(toolCalls).toHaveLength(1);
+    expect(Object.entries(toolCalls[0]!.arguments)).toEqual([[key, value]]);
+  });
+
+  it('are found without the format, several, with and without arguments', () => {
+    const given: [string, string][] = [
+      ['city', 'Köln'],
+      ['days', '3'],
+    ];
+    const answer = `${write('weather', given)}\n${write('time', [])}`;
+    expect(parseToolCalls(answer, undefined, tools)).toEqual({
+      content: '',
+      toolCalls: [weather, time],
+    });
+  });
+
+  it('keep marks and lines of a text', () => {
+    const code =
+      '\n  if (a) {\n<tool_call></tool_call></parameter>x</arg_value>y</function>\n}\n\n';
+    const { toolCalls } = parseToolCalls(write('weather', [['city', code]]), format, tools);
+    expect(toolCalls).toEqual([{ name: 'weather', arguments: { city: code } }]);
+  });
+
+  it('are none before they are whole', () => {
+    const answer = write('weather', [
+      ['city', 'Köln'],
+      ['days', '30'],
+    ]);
+    const close = { qwen3Coder: '</function>', glm45: '</tool_call>' }[format as 'glm45'];
+    for (let length = 0; length < answer.length; length++) {
+      const text = answer.slice(0, length);
+      const expected = text.includes(close) ? 1 : 0;
+      expect(parseToolCalls(text, format, tools).toolCalls).toHaveLength(expected);
+    }
+  });
+
+  it('that cannot be read stay in the content, and others are read', () => {
+    const broken = write('weather', [['city', 'a']]).replace(
+      /<\/(function|tool_call)>[\s\S]*/,
+      '<bad>',
+    );
+    const found = parseToolCalls(`${broken}${write('time', [])}`, format, tools);
+    expect(found).toEqual({ content: broken, toolCalls: [time] });
+    expect(parseToolCalls(write('', []), format)).toEqual({
+      content: write('', []),
+      toolCalls: [],
+    });
+  });
+
+  it('are found in linear time', () => {
+    expect(parseToolCalls(write('time', []).repeat(20_000), format).toolCalls).toHaveLength(20_000);
+    const whole = write('weather', [['city', 'a']]);
+    for (let length = 1; length < whole.length; length += 3) {
+      const part = whole.slice(0, length);
+      expect(parseToolCalls(part.repeat(5_000), format).toolCalls.length).toBeLessThan(5_001);
+      expect(parseToolCalls(part + ' '.repeat(50_000), format).toolCalls.length).toBeLessThan(2);
+    }
+    const text = write('weather', [['deep', '5']]);
+    expect(parseToolCalls(text, format, tools).toolCalls).toHaveLength(1);
+  });
+});
+
+describe('texts of arguments without a schema', () => {
+  it('are texts as Qwen writes them, and JSON where they are that as GLM does', () => {
+    const given: [string, string][] = [['any', '5']];
+    const found = tagged.map(([format, write]) =>
+      [write('other', given), write('weather', given)].map(
+        (text) => parseToolCalls(text, format, tools).toolCalls[0]!.arguments.any,
+      ),
+    );
+    expect(found).toEqual([
+      ['5', '5'],
+      [5, 5],
+    ]);
+  });
+});
+
 describe('toolCallFormatOf', () => {
+  it.each([
+    ['<tool_call>\\n<function=f>', 'qwen3Coder'],
+    ['<tool_call>{{ name }}<arg_key>', 'glm45'],
+  ])('tells %s by its marks', (source, format) => {
+    expect(toolCallFormatOf(source)).toBe(format);
+  });
+
   it.each([
     ['chatml', 'hermes'],
     ['instructions', 'mistral'],
