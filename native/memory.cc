@@ -114,7 +114,10 @@ AlignedBuffer BlockPool::take(int64_t bytes) {
 
 void BlockPool::give(AlignedBuffer block) noexcept {
   blocks_.push_back(std::move(block));
-  while (blocks_.size() > kMaxBlocks || bytes() > kMaxPooledBytes) blocks_.erase(blocks_.begin());
+  while (blocks_.size() > kMaxBlocks ||
+         (blocks_.size() > kLastBlocks && bytes() > kMaxPooledBytes)) {
+    blocks_.erase(blocks_.begin());
+  }
 }
 
 int64_t BlockPool::bytes() const {

@@ -75,6 +75,9 @@ class BlockPool {
  private:
   static constexpr size_t kMaxBlocks = 6;
   static constexpr int64_t kMaxPooledBytes = int64_t{512} << 20;
+  // Stay whatever their size, the arena and the scratch of the last run: one of a training step has
+  // a thousand megabytes, which the system clears for as long as a tenth of the step.
+  static constexpr size_t kLastBlocks = 2;
 
   std::vector<AlignedBuffer> blocks_;  // least recently used first
 };
