@@ -34,6 +34,9 @@ const help = [
   '/exit            leaves; so does Ctrl-D. Ctrl-C ends an answer',
 ];
 
+/** What every further message would meet too. */
+const hopeless: ReadonlySet<string> = new Set(['ERR_ARGUMENT', 'ERR_UNSUPPORTED']);
+
 export class Conversation {
   private turns: Turn[] = [];
   private system: string | undefined;
@@ -128,7 +131,10 @@ export class Conversation {
     }
   }
 
-  /** Answers the last message. One that cannot be answered is forgotten, so that the next one can be. */
+  /**
+   * Answers the last message. One that cannot be answered is forgotten, so that the next one can be; what no message would mend, as a
+   * model without a chat template, is thrown.
+   */
   private async answer(): Promise<void> {
     const { model, options, write, note } = this.parts;
     const controller = new AbortController();
@@ -151,7 +157,7 @@ export class Conversation {
       if (!controller.signal.aborted) {
         this.turns.pop();
         if (content !== '') write('\n');
-        if (!(error instanceof HeddleError)) throw error;
+        if (!(error instanceof HeddleError) || hopeless.has(error.code)) throw error;
         note(
           `${error.message}${error.code === 'ERR_INPUT' ? ' (/clear forgets all messages)' : ''}`,
         );

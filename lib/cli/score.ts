@@ -46,6 +46,10 @@ async function score(
   refuse(options, ['tokenize', 'smoothing', 'lowercase'], 'needs --references');
   needModel(options);
   const text = await textOf(file);
+  if (text === '') {
+    const message = `${file}: expected a text, found an empty file`;
+    throw new HeddleError('ERR_INPUT', message, { where: file });
+  }
   using model = await openLanguageModel('score', options, signal);
   const bar = new ProgressBar('reading');
   const found = await model

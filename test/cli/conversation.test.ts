@@ -19,6 +19,7 @@ function parrot() {
       prompts.push(prompt);
       const content = String(prompt.messages.at(-1)!.content);
       if (content === 'too long') throw new HeddleError('ERR_INPUT', 'no room');
+      if (content === 'no template') throw new HeddleError('ERR_UNSUPPORTED', 'no template');
       if (content === 'broken') throw new TypeError('a bug');
       for (const [id, text] of [...content].reverse().entries()) {
         await new Promise(setImmediate);
@@ -112,6 +113,13 @@ describe('a conversation', () => {
     await expect(conversation.take('broken')).rejects.toThrow('a bug');
     await conversation.take('ok');
     expect(conversation.messages).toHaveLength(2);
+  });
+
+  it('ends where no other message could be answered either', async () => {
+    const { parts, notes } = parrot();
+    const conversation = new Conversation(parts);
+    await expect(conversation.take('no template')).rejects.toThrow('no template');
+    expect(notes).toEqual([]);
   });
 });
 

@@ -6,6 +6,18 @@ import { chrf } from '../../lib/scores/chrf.js';
 import { temporaryFolder } from '../tasks/tiny_model.js';
 import { heddle } from './heddle.js';
 
+describe('heddle score', () => {
+  it('names a file that is empty, before it opens the model', async () => {
+    const file = join(await temporaryFolder(), 'empty.txt');
+    await writeFile(file, '');
+    const { code, stderr } = await heddle(['score', file, '--model', '/none']);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `heddle: ${file}: expected a text, found an empty file\n`,
+    });
+  });
+});
+
 describe('heddle score --references', () => {
   it('prints what bleu and chrf give', async () => {
     const folder = await temporaryFolder();
