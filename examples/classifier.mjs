@@ -23,7 +23,7 @@ const {
 });
 const [folder = join('runs', 'classifier')] = positionals;
 const corpus = join(folder, 'brown');
-if (!existsSync(join(corpus, 'test.tsv'))) await writeBrown(corpus);
+if (!existsSync(join(corpus, 'valid.tsv'))) await writeBrown(corpus);
 const [learnt, validation, test] = await Promise.all(
   ['train', 'valid', 'test'].map(async (part) =>
     (await readFile(join(corpus, `${part}.tsv`), 'utf8'))

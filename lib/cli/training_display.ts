@@ -15,6 +15,7 @@ export interface DisplayedStep {
 
 export class TrainingDisplay {
   private readonly losses: { step: number; loss: number }[] = [];
+  private picture: readonly string[] = [];
   private drawn = 0;
   private lastFrame = 0;
   private first = 0;
@@ -49,13 +50,16 @@ export class TrainingDisplay {
     const filled = Math.round((width * step) / this.steps);
     const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
     const plot = plotLines(this.losses, Math.min(plotWidth, columns - marginWidth), plotHeight);
-    this.draw([...plot, bar + text].map((line) => line.slice(0, columns)));
+    this.clear();
+    this.picture = [...plot, bar + text].map((line) => line.slice(0, columns));
+    this.draw();
   }
 
   /** A line that stays, above what is drawn. */
   say(line: string): void {
     this.clear();
     this.output.write(`${line}\n`);
+    this.draw();
   }
 
   /** Leaves the last plot standing. */
@@ -63,10 +67,9 @@ export class TrainingDisplay {
     this.drawn = 0;
   }
 
-  private draw(lines: readonly string[]): void {
-    this.clear();
-    this.output.write(`${lines.join('\n')}\n`);
-    this.drawn = lines.length;
+  private draw(): void {
+    for (const line of this.picture) this.output.write(`${line}\n`);
+    this.drawn = this.picture.length;
   }
 
   private clear(): void {

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import { TrainingDisplay } from '../../lib/cli/training_display.js';
 
-/** The last picture of a run whose loss falls from 3 to 1, and rises in its last tenth. */
-function pictureAt(columns: number): string[] {
-  const written: string[] = [];
+/** The last picture of a run whose loss falls from 3 to 1, and rises in its last tenth. @param said after its last step. */
+function pictureAt(columns: number, said?: string): string[] {
+  let written = '';
   const steps = 12_000;
-  const write = (text: string) => written.push(text) > 0;
+  const write = (text: string) => {
+    written += text;
+  };
   const output = { isTTY: true, columns, write } as never;
   const display = new TrainingDisplay(steps, output);
   display.begin(0);
@@ -13,7 +15,9 @@ function pictureAt(columns: number): string[] {
     const loss = step < 0.9 * steps ? 3 - (2 * step) / (0.9 * steps) : 3;
     display.update({ step, loss, tokensPerSecond: 150_000 });
   }
-  return (written.at(-1) ?? '').trimEnd().split('\n');
+  if (said !== undefined) display.say(said);
+  const pictures = written.split('\x1b[J');
+  return (pictures.at(-1) ?? '').trimEnd().split('\n');
 }
 
 it.each([120, 80, 60])('shows the whole of a run on %i columns', (columns) => {
@@ -27,6 +31,13 @@ it.each([120, 80, 60])('shows the whole of a run on %i columns', (columns) => {
   expect(highest).toMatch(/^ {3}3\.000 ┤/);
   expect(lowest).toMatch(/^ {3}1\.\d+ ┤/);
   expect(highest.at(-1)).not.toBe('\u2800');
+});
+
+it('keeps its plot below what is said', () => {
+  expect(pictureAt(80, 'step 12000: evaluation')).toEqual([
+    'step 12000: evaluation',
+    ...pictureAt(80),
+  ]);
 });
 
 it('shows no bar where there is no room', () => {
