@@ -96,7 +96,7 @@ export class ScoreRow {
 
   /** Only these may follow, all alike. */
   only(ids: readonly number[]): void {
-    if (this.originals) this.before = this.values.slice();
+    if (this.originals) this.before ??= this.values.slice();
     this.whole().fill(-Infinity);
     for (const id of ids) this.values[id] = 0;
   }

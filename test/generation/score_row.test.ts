@@ -95,6 +95,18 @@ function expectClose(found: TokenLogprob | undefined, expected: TokenLogprob | u
   });
 }
 
+describe('a score before processors', () => {
+  it('is known after two of them forced tokens', () => {
+    const row = new ScoreRow(Float32Array.of(0.5, 1.5, 2.5), 3);
+    row.keepOriginals();
+    row.set(2, 7);
+    row.only([0]);
+    row.only([1]);
+    expect([0, 1, 2].map((id) => row.original(id))).toEqual([0.5, 1.5, 2.5]);
+    expect([0, 1, 2].map((id) => row.get(id))).toEqual([-Infinity, 0, -Infinity]);
+  });
+});
+
 describe('tokens chosen with the sums of blocks', () => {
   it.each(cases)('are those chosen without them: %s', async (_, options) => {
     const blocks = await blocksAt(options.temperature ?? 1);
