@@ -96,7 +96,7 @@ export class ScoreRow {
 
   /** Only these may follow, all alike. */
   only(ids: readonly number[]): void {
-    if (this.originals) this.before = this.values.slice();
+    if (this.originals) this.before ??= this.values.slice();
     this.whole().fill(-Infinity);
     for (const id of ids) this.values[id] = 0;
   }
@@ -200,15 +200,13 @@ export class ScoreRow {
     let block = 0;
     while (block < mass.blocks && rest >= mass.weights[block]!) rest -= mass.weights[block++]!;
     if (block === mass.blocks) return undefined;
-    // Errors of what comes before and after push the place and the borders of ids the same way: at most half of theirs is left.
-    const doubt = mass.error / 2;
     const count = this.scaleBlock(block);
     exponentials(own, count, mass.largest, ownWeights);
     for (let i = 0; i < count; i++) {
       const before = rest;
       rest -= ownWeights[i]!;
       if (rest >= 0) continue;
-      return before > doubt && -rest > doubt ? block * blockColumns + i : undefined;
+      return before > mass.error && -rest > mass.error ? block * blockColumns + i : undefined;
     }
     return undefined;
   }

@@ -14,13 +14,14 @@ export function parameterTypes(
   name: string,
   tools: readonly Fields[],
 ): (parameter: string) => ParameterTypes {
-  const described = tools.map((tool) => (isFields(tool.function) ? tool.function : tool));
+  const known = Array.from(tools).filter(isFields);
+  const described = known.map((tool) => (isFields(tool.function) ? tool.function : tool));
   const root = described.find((tool) => tool.name === name)?.parameters;
   if (!isFields(root)) return () => undefined;
   const { properties } = root;
   return (parameter) => {
-    const known = isFields(properties) && Object.hasOwn(properties, parameter);
-    return known ? typesOf(properties[parameter], root, { left: mostSchemas }) : undefined;
+    const isKnown = isFields(properties) && Object.hasOwn(properties, parameter);
+    return isKnown ? typesOf(properties[parameter], root, { left: mostSchemas }) : undefined;
   };
 }
 

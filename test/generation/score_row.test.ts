@@ -10,7 +10,7 @@ import { philox } from '../../lib/graph/philox.js';
 import { run } from '../../lib/graph/run.js';
 import { tensor } from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
-import { blockColumns, logitRow } from '../../lib/ops/logit_blocks.js';
+import { blockColumns, blockError, logitRow } from '../../lib/ops/logit_blocks.js';
 
 const vocabSize = 5003;
 const rows = 160;
@@ -95,6 +95,18 @@ function expectClose(found: TokenLogprob | undefined, expected: TokenLogprob | u
   });
 }
 
+describe('a score before processors', () => {
+  it('is known after two of them forced tokens', () => {
+    const row = new ScoreRow(Float32Array.of(0.5, 1.5, 2.5), 3);
+    row.keepOriginals();
+    row.set(2, 7);
+    row.only([0]);
+    row.only([1]);
+    expect([0, 1, 2].map((id) => row.original(id))).toEqual([0.5, 1.5, 2.5]);
+    expect([0, 1, 2].map((id) => row.get(id))).toEqual([-Infinity, 0, -Infinity]);
+  });
+});
+
 describe('tokens chosen with the sums of blocks', () => {
   it.each(cases)('are those chosen without them: %s', async (_, options) => {
     const blocks = await blocksAt(options.temperature ?? 1);
@@ -114,6 +126,27 @@ describe('tokens chosen with the sums of blocks', () => {
       const found = sampler.choose(blocks[row]!, history, 0);
       expect(found.id).toBe(expected.id);
       expectClose(found.logprob, expected.logprob);
+    }
+  });
+
+  // Of one block the whole error moves the place, and nothing moves the borders of ids.
+  it.each([1, -1])('take the whole row where the error, by %i, decides', async (sign) => {
+    const row = Float32Array.of(3, 1, 0, -4);
+    const exact = Array.from(row, (score) => Math.exp(score - 3));
+    const total = exact.reduce((sum, weight) => sum + weight, 0);
+    const { data } = await run(
+      ops.logitBlocks(tensor(row, [1, 4]), tensor(Float32Array.of(1), [1])),
+    );
+    const off = data as Float32Array;
+    logitRow(off, 4).scaledSums[0] = total * (1 + 0.9 * sign * blockError);
+    for (const id of [0, 1]) {
+      const border = exact[0]! + (id === 1 ? exact[1]! : 0);
+      for (const step of [0.1, 0.4, 0.7, 0.8]) {
+        // On the side of the border from which the error pushes.
+        const share = (border / total) * (1 - step * sign * blockError);
+        const found = new ScoreRow(off.slice(), 4).idAt(share);
+        expect([undefined, share * total < border ? id : id + 1]).toContain(found);
+      }
     }
   });
 

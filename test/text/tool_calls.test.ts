@@ -190,6 +190,12 @@ describe.each(tagged)('calls between tags: %s', (format, write) => {
     });
   });
 
+  it('are read where tools are not what they should be', () => {
+    const odd = [null, 5, {}, { name: 'weather', parameters: { properties: [] } }] as never;
+    const { toolCalls } = parseToolCalls(write('weather', [['city', 'Köln']]), format, odd);
+    expect(toolCalls).toEqual([{ name: 'weather', arguments: { city: 'Köln' } }]);
+  });
+
   it('keep marks and lines of a text', () => {
     const code =
       '\n  if (a) {\n<tool_call></tool_call></parameter>x</arg_value>y</function>\n}\n\n';
