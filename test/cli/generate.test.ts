@@ -111,13 +111,15 @@ describe('heddle score', () => {
   });
 
   it('says what is wrong with a call', async () => {
+    const file = join(folder, 'one_word.txt');
+    await writeFile(file, 'w1');
     const cases: [args: string[], code: number, message: RegExp][] = [
       [['-'], 2, /--model: expected/],
-      [['--model', folder, '-'], 1, /at least one id|at least two ids/],
-      [['--model', folder, '--window', '1000', '-'], 1, /at least/],
+      [['--model', folder, file], 1, /at least two ids/],
+      [['--model', folder, '--window', '1000', file], 2, /window: expected a whole number from 2/],
       [['--model', folder, '--window', '0', '-'], 2, /--window: expected a whole number/],
       [['--model', folder, join(folder, 'none.txt')], 1, /none\.txt: cannot be read/],
-      [['--model', fixture('bert/a'), '-'], 1, /writes none/],
+      [['--model', fixture('bert/a'), file], 1, /writes none/],
     ];
     for (const [args, code, message] of cases) {
       const found = await heddle(['score', ...args]);
