@@ -91,11 +91,21 @@ void Engine::loop() {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (stopping_) return;
-      running_ = std::move(queue_.front());
-      queue_.pop_front();
     }
-    perform(*running_);
+    // Weights are hundreds of jobs, one behind the other.
+    const int team = threads();
+    team_.hold(team, [&] {
+      while (threads() == team && takeNext()) perform(*running_);
+    });
   }
+}
+
+bool Engine::takeNext() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_ || queue_.empty()) return false;
+  running_ = std::move(queue_.front());
+  queue_.pop_front();
+  return true;
 }
 
 void Engine::perform(Job& job) {

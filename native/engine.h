@@ -86,6 +86,7 @@ class Engine {
  private:
   explicit Engine(const KernelTable& kernels);
   void loop();
+  bool takeNext();
   void perform(Job& job);
   void complete(std::unique_ptr<Job> job, const Error* error);
   void stop();

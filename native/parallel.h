@@ -1,8 +1,11 @@
 // The team of threads that runs a plan: OpenMP where the compiler has it, else a few std::threads
-// behind the same two calls.
+// behind the same calls.
 //
-// A team belongs to the engine thread, which is its thread 0. Between runs the other threads sleep.
+// A team belongs to the engine thread, which is its thread 0. Unless they are held, the
+// other threads sleep between runs.
 #pragma once
+
+#include <algorithm>
 
 #include "barrier.h"
 
@@ -19,56 +22,71 @@
 
 namespace heddle {
 
-#if HEDDLE_HAS_OPENMP
-
-class Team {
- public:
-  // body(thread, threads) on every thread of a team of at most `threads`. The body must not throw.
-  template <typename Body>
-  void run(int threads, const Body& body) {
-#pragma omp parallel num_threads(threads)
-    {
-      body(omp_get_thread_num(), omp_get_num_threads());
-      barrier();  // so that nobody spins at the region's own end
-    }
-  }
-
-  // To be called inside run() by every thread: none goes on before all have come.
-  void barrier() { barrier_.wait(omp_get_num_threads()); }
-
- private:
-  Barrier barrier_;
-};
-
-#else
-
 class Team {
  public:
   Team() = default;
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
+#if !HEDDLE_HAS_OPENMP
   ~Team() { resize(1); }
+#endif
 
+  // body(thread, threads) on every thread of a team of at most `threads`. The body must not throw.
   template <typename Body>
   void run(int threads, const Body& body) {
-    resize(threads);
-    begin([](const void* context, int thread,
-             int count) { (*static_cast<const Body*>(context))(thread, count); },
-          &body);
-    body(0, threads_);
-    barrier();
+    if (held_ == 0) return hold(threads, [&] { run(threads, body); });
+    active_ = std::min(threads, held_);
+    if (active_ == 1) return body(0, 1);
+    body_ = [](const void* context, int thread, int count) {
+      (*static_cast<const Body*>(context))(thread, count);
+    };
+    context_ = &body;
+    meeting_.wait(held_);
+    body(0, active_);
+    meeting_.wait(held_);
   }
 
-  void barrier() { barrier_.wait(threads_); }
+  // work() on the calling thread, with the others at hand for each run() in it: to wake threads
+  // that sleep takes longer than reading a small weight does. It must not throw.
+  template <typename Work>
+  void hold(int threads, const Work& work);
+
+  // To be called inside run() by every thread: none goes on before all have come.
+  void barrier() { barrier_.wait(active_); }
 
  private:
-  using Body = void (*)(const void* context, int thread, int threads);
+  // What the other threads do while they are held.
+  void serve(int thread, int held) {
+    for (;;) {
+      meeting_.wait(held);
+      const bool isEnd = !body_;
+      if (!isEnd && thread < active_) body_(context_, thread, active_);
+      meeting_.wait(held);
+      if (isEnd) return;
+    }
+  }
 
-  void begin(Body body, const void* context) {
+  template <typename Work>
+  void command(int held, const Work& work) {
+    held_ = held;
+    work();
+    held_ = 0;
+    body_ = nullptr;
+    meeting_.wait(held);
+    meeting_.wait(held);  // all have seen it before another body is there
+  }
+
+  // Apart, as those who have no part in a body wait for its end.
+  Barrier barrier_, meeting_;
+  // Written by the calling thread only, before a meeting.
+  int held_ = 0, active_ = 1;
+  void (*body_)(const void* context, int thread, int threads) = nullptr;
+  const void* context_ = nullptr;
+
+#if !HEDDLE_HAS_OPENMP
+  void wake() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      body_ = body;
-      context_ = context;
       ++job_;
     }
     start_.notify_all();
@@ -76,10 +94,10 @@ class Team {
 
   void resize(int threads) {
     if (threads == threads_) return;
-    begin(nullptr, nullptr);
+    threads_ = 0;
+    wake();
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
-    threads_ = threads;
     const long job = job_;
     for (int i = 1; i < threads; ++i) {
       // Where the system refuses more threads, a smaller team does the work.
@@ -95,31 +113,37 @@ class Team {
 
   void work(int thread, long seen) {
     for (;;) {
-      Body body;
-      const void* context;
       {
         std::unique_lock<std::mutex> lock(mutex_);
         start_.wait(lock, [&] { return job_ != seen; });
         seen = job_;
-        body = body_;
-        context = context_;
       }
-      if (!body) return;
-      body(context, thread, threads_);
-      barrier();
+      if (threads_ == 0) return;
+      serve(thread, threads_);
     }
   }
 
   std::mutex mutex_;
   std::condition_variable start_;
   std::vector<std::thread> workers_;
-  Barrier barrier_;
-  int threads_ = 1;
+  int threads_ = 1;  // 0: they are to end
   long job_ = 0;
-  Body body_ = nullptr;
-  const void* context_ = nullptr;
+#endif
 };
 
+template <typename Work>
+void Team::hold(int threads, const Work& work) {
+#if HEDDLE_HAS_OPENMP
+#pragma omp parallel num_threads(threads)
+  {
+    const int thread = omp_get_thread_num(), count = omp_get_num_threads();
+    thread == 0 ? command(count, work) : serve(thread, count);
+  }
+#else
+  resize(threads);
+  if (threads_ > 1) wake();
+  command(threads_, work);
 #endif
+}
 
 }  // namespace heddle

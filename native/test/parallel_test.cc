@@ -59,5 +59,30 @@ TEST(Team, MeetsAfterLongAndShortWaits) {
   for (bool each : wrong) EXPECT_FALSE(each);
 }
 
+TEST(Team, ServesManyBodiesWhileItIsHeld) {
+  Team team;
+  constexpr int kThreads = 4;
+  for (int round = 0; round < 3; ++round) {
+    team.hold(kThreads, [&] {
+      for (int i = 0; i < 300; ++i) {
+        const int wanted = i % 6 + 1, expected = std::min(wanted, kThreads);
+        int values[kThreads] = {};
+        bool wrong[kThreads] = {};
+        team.run(wanted, [&](int thread, int count) {
+          wrong[thread] = count != expected;
+          values[thread] = i + 1;
+          team.barrier();
+          for (int each = 0; each < count; ++each) wrong[thread] |= values[each] != i + 1;
+        });
+        for (bool each : wrong) EXPECT_FALSE(each);
+        for (int each = 0; each < kThreads; ++each) {
+          EXPECT_EQ(values[each], each < expected ? i + 1 : 0);
+        }
+      }
+    });
+    team.run(2, [&](int, int count) { EXPECT_EQ(count, 2); });
+  }
+}
+
 }  // namespace
 }  // namespace heddle
