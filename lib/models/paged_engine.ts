@@ -77,6 +77,11 @@ export class PagedEngine implements DecoderEngine {
     return { total: this.pool.pages, inUse: this.pool.inUse };
   }
 
+  /** Whether a full cache takes the memory of sequences that rest. */
+  get evicts(): boolean {
+    return this.whenFull === 'evict';
+  }
+
   /** Does ahead, while weights are read, what the first step would wait for. @param drawn whether texts are usually drawn, not greedy. */
   prepare(drawn: boolean): void {
     this.graph.prepare(this.plans, drawn ? 'blocks' : 'best');
@@ -231,7 +236,7 @@ export class PagedEngine implements DecoderEngine {
         (least, each) => (least && least.lastStep <= each.lastStep ? least : each),
         undefined,
       );
-      if (!oldest || this.whenFull === 'error') {
+      if (!oldest || !this.evicts) {
         const room = this.pool.pages * pagePositions;
         throw new HeddleError(
           'ERR_MEMORY',

@@ -25,6 +25,8 @@ interface Task {
   readonly index: number;
   /** After a run of several failed, each is run alone: who caused it fails, the others do not. */
   alone: boolean;
+  /** For want of room in the cache: it waits until another sequence is freed, or nothing else is to be done. */
+  held: boolean;
 }
 
 interface Request {
@@ -36,7 +38,8 @@ interface Request {
 
 /**
  * Joins the steps of concurrent callers into shared runs: the next tokens of all texts, and beside them prompts in chunks.
- * Each waiting prompt gets an equal share of a run, so that a short one is not held up behind a long one.
+ * Each waiting prompt gets an equal share of a run, so that a short one is not held up behind a long one. Where the cache has no
+ * room for all texts, those that came last wait: taking turns, each would take the memory that the next one needs.
  */
 export class StepScheduler implements DecoderEngine {
   readonly vocabSize: number;
@@ -44,6 +47,9 @@ export class StepScheduler implements DecoderEngine {
   private waiting: Task[] = [];
   /** Sequences of requests that have not ended. */
   private readonly taken = new Set<Sequence>();
+  /** Which sequence came first. */
+  private readonly order = new WeakMap<Sequence, number>();
+  private count = 0;
   private isRunning = false;
   private isScheduled = false;
   private whenIdle: (() => void) | undefined;
@@ -66,6 +72,7 @@ export class StepScheduler implements DecoderEngine {
 
   free(sequence: Sequence): void {
     this.engine.free(sequence);
+    for (const task of this.waiting) task.held = false;
   }
 
   /** An abort rejects at once with the signal's reason; what is under way ends unheard. */
@@ -85,7 +92,8 @@ export class StepScheduler implements DecoderEngine {
         const reused = wantsLogits === 'all' ? 0 : this.engine.reuse(sequence, ids);
         const task = { sequence, ids: ids.slice(reused), wantsLogits, parts: [], request, index };
         this.taken.add(sequence);
-        this.waiting.push({ ...task, alone: false });
+        if (!this.order.has(sequence)) this.order.set(sequence, this.count++);
+        this.waiting.push({ ...task, alone: false, held: false });
       });
       this.schedule();
       return (reason) => this.fail(request, reason);
@@ -151,8 +159,12 @@ export class StepScheduler implements DecoderEngine {
 
   /** The tasks of the next run, each with how many of its ids are computed there. */
   private choose(): { task: Task; count: number }[] {
-    const [first] = this.waiting;
-    const tasks = first.alone ? [first] : this.waiting.filter(({ alone }) => !alone);
+    if (this.waiting.every(({ held }) => held)) {
+      for (const task of this.waiting) task.held = false;
+    }
+    const ready = this.waiting.filter(({ held }) => !held);
+    const [first] = ready;
+    const tasks = first.alone ? [first] : ready.filter(({ alone }) => !alone);
     const isNext = ({ ids }: Task): boolean => ids.length <= 1;
     const prompts = tasks.filter((task) => !isNext(task));
     const chosen = tasks.filter(isNext).map((task) => ({ task, count: task.ids.length }));
@@ -180,11 +192,20 @@ export class StepScheduler implements DecoderEngine {
         this.finish(task, count, results[i]);
       });
     } catch (error) {
+      if (chosen.length > 1 && this.engine.evicts && isFull(error)) {
+        return this.holdNewest(chosen.map(({ task }) => task));
+      }
       for (const { task } of chosen) {
         if (chosen.length > 1) task.alone = true;
         else this.fail(task.request, error);
       }
     }
+  }
+
+  private holdNewest(tasks: readonly Task[]): void {
+    const age = ({ sequence }: Task): number => this.order.get(sequence) ?? 0;
+    const newest = tasks.reduce((last, each) => (age(each) > age(last) ? each : last));
+    newest.held = true;
   }
 
   private finish(task: Task, count: number, logits: Float32Array): void {
@@ -201,6 +222,9 @@ export class StepScheduler implements DecoderEngine {
     request.settlement.resolve(request.results);
   }
 }
+
+const isFull = (error: unknown): boolean =>
+  error instanceof HeddleError && error.code === 'ERR_MEMORY';
 
 function joined(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0];
