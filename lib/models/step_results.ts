@@ -33,13 +33,15 @@ function withoutBlocks(rows: Float32Array, width: number, vocabSize: number): Fl
 /** The highest of a row of `logitBlocks` as [id, logit], as the op `argmax` has it. */
 function bestOf(row: Float32Array, vocabSize: number): Float32Array {
   const { values, greatest, sums } = logitRow(row, vocabSize);
+  // NaN and +∞ are told apart by the row alone.
+  const isOdd = sums.some(Number.isNaN);
   let found = 0;
-  for (let block = 0; block < greatest.length && !Number.isNaN(sums[found]); block++) {
-    if (Number.isNaN(sums[block]) || greatest[block] > greatest[found]) found = block;
+  for (let block = 1; block < greatest.length; block++) {
+    if (greatest[block] > greatest[found]) found = block;
   }
-  const first = found * blockColumns;
+  const first = isOdd ? 0 : found * blockColumns;
   let best = first;
-  const end = Math.min(first + blockColumns, vocabSize);
+  const end = isOdd ? vocabSize : Math.min(first + blockColumns, vocabSize);
   for (let id = first; id < end && !Number.isNaN(values[best]); id++) {
     if (!(values[id] <= values[best])) best = id;
   }

@@ -4,8 +4,8 @@
 //   the greatest g; then, for all of them, Σ exp(x − g); then Σ exp(x/t − g/t), quotients rounded.
 //
 // A sum is NaN where a column is NaN or +∞, and 0 where all are −∞; g is the greatest that is not
-// NaN. Accumulated in float32, at most 19 additions deep. With exp within 2 ULP and as Σ p·(g − x)
-// is at most the logarithm of 128, the entropy's bound, a sum is within 28·2⁻²⁴ of its value.
+// NaN. Accumulated in float32, at most 20 additions deep. With exp within 2 ULP and as Σ p·(g − x)
+// is at most the logarithm of 128, the entropy's bound, a sum is within 29·2⁻²⁴ of its value.
 #pragma once
 
 #include "kernels/kernel.h"
