@@ -262,8 +262,8 @@ function identityOf(
   const adapter = model instanceof TrainableModel ? model.adapter : undefined;
   return {
     ...{ task, seed, batchTokens, batchExamples, accumulate, examples },
-    ...{ clipNorm, average, dropout, dtype, groups },
-    ...{ smoothing, maskRate: masking?.rate, temperature, pooling },
+    ...{ clipNorm, average, dropout, dtype, groups: groups?.length ? groups : undefined },
+    ...{ smoothing: smoothing || undefined, maskRate: masking?.rate, temperature, pooling },
     ...namedBelow('optimizer', optimizer.settings),
     ...namedBelow('lora', adapter?.settings),
   };

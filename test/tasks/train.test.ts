@@ -335,6 +335,7 @@ describe('what training refuses', () => {
         new RegExp(`ERR_CONFIG.*step-00000008: ${name}: expected.*found`),
       );
     }
+    expect(await refused({ folder, resume: true, smoothing: 0, groups: [] })).toBe('nothing');
   });
 
   it('what is left of a killed run does not matter', async () => {
