@@ -87,10 +87,17 @@ void Engine::submit(std::unique_ptr<Job> job, Group* group, std::shared_ptr<Canc
 
 void Engine::loop() {
   for (;;) {
+    bool isAlone;
     {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (stopping_) return;
+      isAlone = queue_.size() == 1;
+    }
+    // Held before its first body is there, the team might fall asleep once more.
+    if (isAlone) {
+      if (takeNext()) perform(*running_);
+      continue;
     }
     // Weights are hundreds of jobs, one behind the other.
     const int team = threads();
