@@ -9,21 +9,14 @@
 
 namespace heddle {
 
-// source: float32 [rows,columns], or [columns,rows] where `transposed`. target: the int8 tensor,
-// every byte of it.
-void quantizeTable(const float* source, int64_t rows, int64_t columns, bool transposed,
-                   void* target);
-
-// Inverse, up to the rounding: float32 [rows,columns].
-void dequantizeTable(const void* source, int64_t rows, int64_t columns, float* target);
-
 // The dtypes that are made from float32 and read as float32.
 inline bool isQuantized(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kInt4; }
 
-// The same for int8 and int4 alike; thread t of T quantises its share of an int4 tensor's rows, the
-// first all of an int8 tensor's.
+// source: float32 [rows,columns], or [columns,rows] where `transposed`. target: the tensor; thread
+// t of T writes its share of the rows, and together they write every byte.
 void quantizeWeights(DType dtype, const float* source, int64_t rows, int64_t columns,
                      bool transposed, void* target, int thread, int threads);
+// Inverse, up to the rounding: float32 [rows,columns].
 void dequantizeWeights(DType dtype, const void* source, int64_t rows, int64_t columns,
                        float* target);
 

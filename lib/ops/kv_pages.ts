@@ -1,6 +1,6 @@
 import { mismatch } from '../errors.js';
 import { roundToBfloat16 } from '../graph/half_precision.js';
-import { roundWeightsToInt8 } from '../graph/int8.js';
+import { roundCachedToInt8 } from '../graph/int8.js';
 import { checkOptions, checkSizes } from '../graph/options.js';
 import { bytesOf, type Operand, registerOp } from '../graph/rules.js';
 import { record, type Tensor } from '../graph/tensor.js';
@@ -41,7 +41,7 @@ export const cacheRow = (slot: number, head: number, heads: number): number =>
 /** Rounds a row to what a cache of that dtype holds of it. */
 function rounded(values: Float64Array, dtype: NativeDType): Float64Array {
   if (dtype === 'bfloat16') return values.map(roundToBfloat16);
-  return dtype === 'int8' ? roundWeightsToInt8(values, values.length) : values;
+  return dtype === 'int8' ? roundCachedToInt8(values) : values;
 }
 
 type PageAttributes = { heads: number; transposed: boolean; dtype: NativeDType };

@@ -54,7 +54,7 @@ static inline void eachChanged(const float* x, int64_t count, const Change& chan
   });
 }
 
-// As weights are quantised (quantized.h).
+// Symmetric, with the whole range: as weights (quantized.h), but for the limit on neighbours.
 static void writeInt8(const Pages& pages, int64_t row, const float* x) {
   float largest = 0, spoilt = 0;
   for (int64_t i = 0; i < pages.size; i++) {

@@ -23,11 +23,8 @@ struct Int8Format {
   }
 };
 
-// As kBlockDepth, in a panel of bytes: 24 KiB for AVX-512.
+// As kBlockDepth, in a panel of bytes: 24 KiB for AVX-512, 12 KiB for AVX2.
 constexpr int64_t kInt8BlockDepth = kPanel >= 64 ? 384 : 768;
-
-// Where the dot product wants more than a byte of each value, a task's rows are widened first.
-constexpr bool kWidensInput = sizeof(DotInput) > 1;
 
 struct LinearInt8 {
   const int8_t* x;
@@ -60,26 +57,7 @@ static LinearInt8 readLinearInt8(const Call& call) {
 
 static DepthBlocks cutInt8Depth(int64_t k) { return cutDepth(k, kInt8BlockDepth, 4); }
 
-static size_t linearInt8Scratch(const Call& call) {
-  if (!kWidensInput) return 0;
-  const LinearInt8 linear = readLinearInt8(call);
-  const int64_t rows = smaller(linear.rows, kChunkRows);
-  return static_cast<size_t>(rows * cutInt8Depth(linear.k).size) * sizeof(DotInput);
-}
-
-// `depth` values of each row, then zeros to a whole group.
-static void widenRows(const int8_t* x, int64_t stride, int64_t rows, int64_t depth,
-                      DotInput* target, int64_t targetStride) {
-  for (int64_t i = 0; i < rows; i++) {
-    const int8_t* from = x + i * stride;
-    DotInput* to = target + i * targetStride;
-    for (int64_t k = 0; k < depth; k++) to[k] = static_cast<DotInput>(from[k]);
-    for (int64_t k = depth; k % kDotDepth != 0; k++) to[k] = 0;
-  }
-}
-
-static void multiplyInt8(const LinearInt8& linear, const Task& task, int64_t start, int64_t depth,
-                         DotInput* widened, int64_t widenedStride) {
+static void multiplyInt8(const LinearInt8& linear, const Task& task, int64_t start, int64_t depth) {
   const int64_t elements = panelElements(DType::kInt8, linear.k);
   const int8_t* weights = static_cast<const int8_t*>(linear.weight->data);
   const int8_t* x = linear.x + task.row * linear.k + start;
@@ -88,11 +66,6 @@ static void multiplyInt8(const LinearInt8& linear, const Task& task, int64_t sta
   // against weights that are zero.
   block.a = reinterpret_cast<const DotInput*>(x);
   block.aStride = linear.k;
-  if (kWidensInput) {
-    widenRows(x, linear.k, task.rows, depth, widened, widenedStride);
-    block.a = widened;
-    block.aStride = widenedStride;
-  }
   block.b = weights + task.panel * elements + start * kPanel;
   block.panelStride = elements;
   block.c = reinterpret_cast<int32_t*>(linear.y + task.row * linear.n + task.column);
@@ -106,7 +79,7 @@ static void multiplyInt8(const LinearInt8& linear, const Task& task, int64_t sta
   multiplyBlock(block);
 }
 
-static void linearInt8(const Call& call, int, int threads, Scratch scratch) {
+static void linearInt8(const Call& call, int, int threads, Scratch) {
   const LinearInt8 linear = readLinearInt8(call);
   const Tasks tasks = cutTasks(linear.rows, linear.n, threads);
   const DepthBlocks blocks = cutInt8Depth(linear.k);
@@ -117,8 +90,7 @@ static void linearInt8(const Call& call, int, int threads, Scratch scratch) {
     const Task task = taskAt(tasks, number);
     for (int64_t i = 0; i < blocks.count; i++) {
       const int64_t start = i * blocks.size;
-      multiplyInt8(linear, task, start, smaller(blocks.size, linear.k - start),
-                   static_cast<DotInput*>(scratch.data), blocks.size);
+      multiplyInt8(linear, task, start, smaller(blocks.size, linear.k - start));
     }
     const int64_t place = task.row * linear.n + task.column;
     finish({linear.activation,

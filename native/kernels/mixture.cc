@@ -106,7 +106,6 @@ struct ExpertWorkspace {
   uint8_t* rounded;
   float* scales;
   int32_t* zeros;
-  DotInput* widened;
 };
 
 static bool isRounded(const ExpertProduct& p) {
@@ -132,8 +131,6 @@ static size_t layOut(const ExpertProduct& p, void* base, ExpertWorkspace* w) {
     w->rounded = reinterpret_cast<uint8_t*>(take(int8BlockBytes(kExpertRows, p.k)));
     w->scales = reinterpret_cast<float*>(take(kExpertRows * 4));
     w->zeros = reinterpret_cast<int32_t*>(take(kExpertRows * 4));
-    w->widened = reinterpret_cast<DotInput*>(
-        take(kExpertRows * cutInt8Depth(p.k).size * static_cast<int64_t>(sizeof(DotInput))));
   }
   return at - begin;
 }
@@ -178,7 +175,7 @@ static void multiplyRowsInt8(const ExpertProduct& p, int64_t rows, int64_t panel
   const DepthBlocks blocks = cutInt8Depth(p.k);
   for (int64_t i = 0; i < blocks.count; i++) {
     const int64_t start = i * blocks.size;
-    multiplyInt8(linear, task, start, smaller(blocks.size, p.k - start), w.widened, blocks.size);
+    multiplyInt8(linear, task, start, smaller(blocks.size, p.k - start));
   }
   const PackedInt8 weight = partsOfInt8(*p.weight);
   finish({Activation::kNone,
@@ -230,7 +227,7 @@ static void multiplyRows(const ExpertProduct& p, const float* x, int64_t expert,
 
 static void linearExperts(const Call& call, int, int, Scratch scratch) {
   const ExpertProduct p = readExperts(call);
-  ExpertWorkspace w;
+  ExpertWorkspace w = {};
   layOut(p, scratch.data, &w);
   const int64_t together = isRounded(p) ? kRoundedColumns / kPanel : 1;
   startsOf(p.routing, p.experts, w.starts);

@@ -152,24 +152,23 @@ HEDDLE_INLINE void storeFirstBytes(uint8_t* p, F32 x, int n) {
   for (int i = 0; i < n; i++) p[i] = lanes[i];
 }
 
-#ifdef HEDDLE_VNNI
 using DotInput = uint8_t;
 constexpr int kDotDepth = 4;
 constexpr int kDotOffset = 128;
 HEDDLE_INLINE __m256i dotWeights(const int8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
+#ifdef HEDDLE_VNNI
 HEDDLE_INLINE I32 dot(I32 sum, __m256i x, __m256i w) { return _mm256_dpbusd_avx_epi32(sum, x, w); }
 #else
-// vpmaddubsw would be shorter, but its sums of two products saturate at 16 bits.
-using DotInput = int16_t;
-constexpr int kDotDepth = 2;
-constexpr int kDotOffset = 0;
-HEDDLE_INLINE __m256i dotWeights(const int8_t* p) {
-  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
+// Sums of two products saturate at 16 bits, which weights are too small for (kInt8PairLimit).
 HEDDLE_INLINE I32 dot(I32 sum, __m256i x, __m256i w) {
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+  alignas(32) static constexpr int16_t kOnes[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  __m256i pairs = _mm256_maddubs_epi16(x, w);
+  asm("vpmaddwd %1, %0, %0" : "+x"(pairs) : "m"(kOnes));
+  sum = _mm256_add_epi32(sum, pairs);
+  asm volatile("" : "+x"(sum));
+  return sum;
 }
 #endif
 HEDDLE_INLINE __m256i dotInput(const DotInput* p) {

@@ -132,22 +132,17 @@ HEDDLE_INLINE void storeFirstBytes(uint8_t* p, F32 x, int n) {
   _mm_mask_storeu_epi8(p, firstLanes(n), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
 }
 
-#ifdef HEDDLE_VNNI
 using DotInput = uint8_t;
 constexpr int kDotDepth = 4;
 constexpr int kDotOffset = 128;
 HEDDLE_INLINE __m512i dotWeights(const int8_t* p) { return _mm512_loadu_si512(p); }
+#ifdef HEDDLE_VNNI
 HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
 #else
-// As in avx2.h: vpmaddubsw would saturate.
-using DotInput = int16_t;
-constexpr int kDotDepth = 2;
-constexpr int kDotOffset = 0;
-HEDDLE_INLINE __m512i dotWeights(const int8_t* p) {
-  return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
+// As in avx2.h.
 HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) {
-  return _mm512_add_epi32(sum, _mm512_madd_epi16(x, w));
+  const __m512i pairs = _mm512_maddubs_epi16(x, w);
+  return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 #endif
 HEDDLE_INLINE __m512i dotInput(const DotInput* p) {

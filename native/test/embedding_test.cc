@@ -31,8 +31,9 @@ EmbeddingTable makeTable(DType dtype, int64_t rows, int64_t columns) {
   const std::vector<float> floats = normal(rows * columns, 6);
   if (dtype == DType::kInt8) {
     std::vector<float> values(floats.size());
-    quantizeTable(floats.data(), rows, columns, false, made.operand.tensor().data);
-    dequantizeTable(made.operand.tensor().data, rows, columns, values.data());
+    void* table = made.operand.tensor().data;
+    quantizeWeights(dtype, floats.data(), rows, columns, false, table, 0, 1);
+    dequantizeWeights(dtype, table, rows, columns, values.data());
     made.values.assign(values.begin(), values.end());
     return made;
   }

@@ -11,11 +11,11 @@ namespace {
 class LinearInt8Test : public KernelTest {};
 HEDDLE_FOR_EACH_ISA(LinearInt8Test);
 
-// A matrix as quantizeTable stores it.
+// A matrix as quantizeWeights stores it.
 struct Int8Table {
   Int8Table(int64_t rows, int64_t columns, const std::vector<float>& values)
       : columns(columns), bytes(static_cast<size_t>(int8Bytes(rows, columns))) {
-    quantizeTable(values.data(), rows, columns, false, bytes.data());
+    quantizeWeights(DType::kInt8, values.data(), rows, columns, false, bytes.data(), 0, 1);
     scalesAt = int8ScalesAt(rows, columns);
   }
 
@@ -213,6 +213,26 @@ TEST_P(LinearInt8Test, ARowKeepsItsBitsAloneAmongOthersAndOnAnyTeam) {
       expectSameBits(problem.run(table(), 2, first, rows), expected, std::to_string(rows));
     }
   }
+}
+
+// Neighbours as large as they can be together, against the largest byte: 255·128 in either
+// direction, of equal weights and of a large and a small one, which 16 bits just hold.
+TEST_P(LinearInt8Test, TheLargestPairsDoNotSaturate) {
+  const int64_t k = 24;
+  std::vector<float> x(k, 1.0f), w;
+  x[k - 1] = 0;  // the range is from 0, so that all others are 255 steps above it
+  for (float one : {127.0f, 64.0f, 1.0f}) {
+    for (float sign : {1.0f, -1.0f}) {
+      for (int64_t i = 0; i < k; i++) w.push_back(sign * (i % 2 ? 128 - one : one));
+    }
+  }
+  const LinearInt8Problem problem(table(), {1, k, 6, Activation::kNone, false, false}, x, w);
+  int largest = 0;
+  for (int64_t j = 0; j < 6; j++) {
+    largest = std::max(largest, std::abs(problem.weight.value(j, 0) + problem.weight.value(j, 1)));
+  }
+  EXPECT_EQ(largest, 128);
+  problem.expectRight(table(), problem.run(table(), 1, 0, 1));
 }
 
 // NaN and infinity reach every output of their row and no other row.

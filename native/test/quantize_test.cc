@@ -1,8 +1,7 @@
-// quantizeRows, and the engine's own quantising of weights.
-#include "quantize.h"
-
+// `quantizeRows`.
 #include <algorithm>
 
+#include "kernels/quantized.h"
 #include "test/harness.h"
 
 namespace heddle::test {
@@ -127,23 +126,6 @@ TEST_P(QuantizeTest, RowsWithoutARangeAreZeroOrNan) {
       EXPECT_EQ(scaleOf(found, 2), 0.5f / 255.0f);
     }
   }
-}
-
-TEST(QuantizeTable, TransposedIsTheSameTable) {
-  const int64_t rows = 5, columns = 7;
-  const std::vector<float> x = normal(rows * columns, 8);
-  std::vector<float> transposed(x.size());
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t c = 0; c < columns; c++) transposed[c * rows + r] = x[r * columns + c];
-  }
-  const size_t bytes = static_cast<size_t>(int8Bytes(rows, columns));
-  std::vector<uint8_t> one(bytes, 1), other(bytes, 2);
-  quantizeTable(x.data(), rows, columns, false, one.data());
-  quantizeTable(transposed.data(), rows, columns, true, other.data());
-  EXPECT_EQ(one, other);
-  std::vector<float> back(x.size());
-  dequantizeTable(one.data(), rows, columns, back.data());
-  for (size_t i = 0; i < x.size(); i++) EXPECT_NEAR(back[i], x[i], 0.02f);
 }
 
 }  // namespace
