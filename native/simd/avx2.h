@@ -165,8 +165,10 @@ HEDDLE_INLINE I32 dot(I32 sum, __m256i x, __m256i w) { return _mm256_dpbusd_avx_
 HEDDLE_INLINE I32 dot(I32 sum, __m256i x, __m256i w) {
   alignas(32) static constexpr int16_t kOnes[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   __m256i pairs = _mm256_maddubs_epi16(x, w);
+  // From memory, for a tile has no register left to keep them in.
   asm("vpmaddwd %1, %0, %0" : "+x"(pairs) : "m"(kOnes));
   sum = _mm256_add_epi32(sum, pairs);
+  // Compilers would make the products of a whole strip first, and keep those in memory.
   asm volatile("" : "+x"(sum));
   return sum;
 }

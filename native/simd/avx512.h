@@ -142,7 +142,9 @@ HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi3
 // As in avx2.h.
 HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) {
   const __m512i pairs = _mm512_maddubs_epi16(x, w);
-  return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+  sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+  asm volatile("" : "+v"(sum));
+  return sum;
 }
 #endif
 HEDDLE_INLINE __m512i dotInput(const DotInput* p) {
