@@ -88,6 +88,8 @@ class Walk {
   void visit(size_t number) {
     Node& node = plan_.nodes[number];
     std::vector<Range> reads, writes;
+    const Range* replaceable = nullptr;  // what the output may take the place of
+    Range first;
     for (int32_t i = 0; i < node.inputs + node.outputs; ++i) {
       const Operand& operand = plan_.operands[node.operands + static_cast<size_t>(i)];
       if (operand.value < 0) continue;
@@ -96,12 +98,16 @@ class Walk {
       if (i < node.inputs) {
         requireWritten(number, node, value, operand.packed);
         reads.push_back(rangeOf(value));
+        if (i == 0 && node.signature->inPlace) {
+          first = reads.back();
+          replaceable = &first;
+        }
       } else {
         writes.push_back(rangeOf(value));
       }
     }
     for (size_t i = 0; i < writes.size(); ++i) {
-      refuseOverlap(number, node, writes[i], reads);
+      refuseOverlap(number, node, writes[i], reads, replaceable);
       for (size_t j = 0; j < i; ++j) {
         if (!writes[i].overlaps(writes[j])) continue;
         throw Error(ErrorCode::kArgument, "node %zu (%s): two outputs overlap", number,
@@ -155,11 +161,10 @@ class Walk {
   }
 
   void refuseOverlap(size_t number, const Node& node, const Range& write,
-                     const std::vector<Range>& reads) const {
+                     const std::vector<Range>& reads, const Range* replaceable) const {
     for (const Range& read : reads) {
       if (!write.overlaps(read)) continue;
-      const bool first = node.signature->inPlace && read == reads.front();
-      if (first && write == read) continue;
+      if (replaceable && read == *replaceable && write == read) continue;
       throw Error(ErrorCode::kArgument, "node %zu (%s): the output overlaps an input", number,
                   node.kernel->name);
     }

@@ -91,7 +91,7 @@ void checkRmsNorm(const NodeView& view) {
 void checkColumns(const NodeView& view) { checkBlocks(view, view.inputs[0], view.outputs[0]); }
 
 void checkColumnsGradient(const NodeView& view) {
-  checkBlocks(view, view.outputs[0], view.inputs[0]);
+  checkBlocks(view, view.outputs[0], view.inputs[1]);
 }
 
 void checkColumnSums(const NodeView& view) {

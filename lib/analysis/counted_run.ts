@@ -50,8 +50,8 @@ export function resultBytes({ program, sizes }: CountedRun): number {
 
 /**
  * Bytes of parameters as the engine holds them while these runs are made: a weight that is only multiplied is kept packed
- * alone, and so is a table of words that is the output projection as well; one that is also read in another way (or written) is
- * held beside it. Without the padding of the last panel.
+ * alone, and so is a table of words that is the output projection as well; one that is also read in another way is held beside
+ * it; one that is written is as it is. Without the padding of the last panel.
  *
  * @param isWritten whether runs write the parameters, as training does.
  */
@@ -71,7 +71,7 @@ export function parameterBytes(
   let bytes = 0;
   for (const [state, role] of roles) {
     const isPlain = isWritten || (role !== 'linear' && !state.isTied);
-    const isPacked = multiplied.has(state) || !isPlain;
+    const isPacked = !isPlain || (multiplied.has(state) && !isWritten);
     bytes += (Number(isPlain) + Number(isPacked)) * tensorBytes(state.dtype, state.shape);
   }
   return bytes;

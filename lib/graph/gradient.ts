@@ -144,10 +144,11 @@ function recomputation(checkpoints: readonly Tensor[]): (value: Tensor) => Tenso
   return again;
 }
 
-/** Not of a state, which may be written until then. */
+/** Not of a state, which may be written until then; parameters of the op the way back reads in any case. */
 function isRecomputed(value: Tensor): boolean {
   const node = sourceNode(value);
-  return !!node && !!ruleOf(node.op).recomputed && !node.operands.some((x) => x && stateOf(x));
+  const x = node?.operands[0];
+  return !!node && !!ruleOf(node.op).recomputed && !(x && stateOf(x));
 }
 
 /** The values, of nodes in recorded order, that depend on the parameters. */

@@ -1,4 +1,5 @@
 import type { Program } from './program.js';
+import { ruleOf } from './rules.js';
 
 /** Alignment of every buffer in the arena, in bytes; `kAlignment` of native/kernels/kernel.h. */
 const alignment = 64;
@@ -10,14 +11,16 @@ export interface ArenaPlan {
 }
 
 interface Buffer {
-  value: number;
+  /** Those after the first are computed in its place. */
+  values: number[];
   bytes: number;
   first: number;
   last: number;
 }
 
 /**
- * Places intermediate values in one arena so that two values overlap only if their lifetimes do not.
+ * Places intermediate values in one arena so that two values overlap only if their lifetimes do not. A value whose node may
+ * work in place takes the memory of the operand that it is the last to read.
  * Greedy by size: the largest first, each at the lowest free offset (Pisarchyk & Lee 2020, "Efficient Memory Management
  * for Deep Neural Net Inference", section 5).
  *
@@ -31,10 +34,18 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
   const ofSize = new Map<number, Buffer[]>();
   let count = 0;
   const bufferOf = new Array<Buffer | undefined>(values.length).fill(undefined);
-  const begin = (value: number, at: number): void => {
+  const lastUse = lastUses(program);
+  const begin = (value: number, at: number, over = -1): void => {
     if (value < 0 || isOutput[value] || values[value]?.source.kind !== 'op') return;
     const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
-    const buffer = { value, bytes, first: at, last: at };
+    const given = lastUse[over] === at ? bufferOf[over] : undefined;
+    if (given?.bytes === bytes) {
+      given.values.push(value);
+      given.last = at;
+      bufferOf[value] = given;
+      return;
+    }
+    const buffer = { values: [value], bytes, first: at, last: at };
     bufferOf[value] = buffer;
     const alike = ofSize.get(bytes);
     if (alike) alike.push(buffer);
@@ -42,8 +53,8 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
     count++;
   };
   for (let at = 0; at < nodes.length; at++) {
-    const { result, further, operands } = nodes[at]!;
-    begin(result, at);
+    const { op, result, further, operands } = nodes[at]!;
+    begin(result, at, operands[ruleOf(op).inPlace ?? -1]);
     for (const value of further) begin(value, at);
     for (const operand of operands) {
       const buffer = bufferOf[operand];
@@ -54,9 +65,21 @@ export function planArena(program: Program, bytesOf: (value: number) => number):
   const offsets = new Array<number>(values.length).fill(-1);
   const placed = new PlacedBuffers(count);
   for (const bytes of [...ofSize.keys()].sort((a, b) => b - a)) {
-    for (const buffer of ofSize.get(bytes)!) offsets[buffer.value] = placed.place(buffer);
+    for (const buffer of ofSize.get(bytes)!) {
+      const offset = placed.place(buffer);
+      for (const value of buffer.values) offsets[value] = offset;
+    }
   }
   return { offsets, bytes: placed.bytes };
+}
+
+/** By value, the number of the last node that reads it; −1 where none does. */
+function lastUses({ nodes, values }: Program): Int32Array {
+  const last = new Int32Array(values.length).fill(-1);
+  for (let at = 0; at < nodes.length; at++) {
+    for (const operand of nodes[at]!.operands) if (operand >= 0) last[operand] = at;
+  }
+  return last;
 }
 
 /**

@@ -13,6 +13,8 @@ export class NativeBackend implements Backend {
   readonly name = 'native';
   private readonly kernels: readonly string[];
   private readonly fusedPrograms = new WeakMap<Program, Program>();
+  /** States that some program writes. */
+  private readonly changing = new WeakSet<State>();
   /** Given a function, the backend times every node of every run, and calls it after each. Slows runs by a barrier a node. */
   onProfile: ((run: RunProfile) => void) | undefined;
 
@@ -52,7 +54,12 @@ export class NativeBackend implements Backend {
   private fused(program: Program, states: readonly State[]): Program {
     let fused = this.fusedPrograms.get(program);
     if (!fused) {
-      fused = withPackedTables(fuse(program), states);
+      for (const { result } of program.nodes) {
+        const source = program.values[result]?.source;
+        const state = source?.kind === 'state' ? states[source.state] : undefined;
+        if (state) this.changing.add(state);
+      }
+      fused = withForms(fuse(program), states, this.changing);
       this.fusedPrograms.set(program, fused);
     }
     return fused;
@@ -111,17 +118,29 @@ export class NativeBackend implements Backend {
   }
 }
 
-/** Lets `embedding` read rows of the packed form of tied tables, which then need no other; but not of those that the run writes. */
-function withPackedTables(program: Program, states: readonly State[]): Program {
-  const stateOf = (value: number | undefined): number => {
+/**
+ * Lets `embedding` read rows of the packed form of tied tables, which then need no other, and `linear` multiply weights that
+ * change as they are: packed ones would be made anew after each change, and take as much memory again.
+ */
+function withForms(
+  program: Program,
+  states: readonly State[],
+  changing: { has(state: State): boolean },
+): Program {
+  const stateOf = (value: number | undefined): State | undefined => {
     const source = program.values[value ?? -1]?.source;
-    return source?.kind === 'state' ? source.state : -1;
+    return source?.kind === 'state' ? states[source.state] : undefined;
   };
-  const written = new Set(program.nodes.map(({ result }) => stateOf(result)));
   const nodes = program.nodes.map((node) => {
-    const table = node.op === 'embedding' ? stateOf(node.operands[0]) : -1;
-    if (!states[table]?.isTied || written.has(table)) return node;
-    return { ...node, attributes: { ...node.attributes, packed: true } };
+    const { op, operands, attributes } = node;
+    if (op === 'embedding') {
+      const table = stateOf(operands[0]);
+      const packed = table?.isTied && !changing.has(table);
+      return packed ? { ...node, attributes: { ...attributes, packed } } : node;
+    }
+    const weight = op === 'linear' ? stateOf(operands[1]) : undefined;
+    const plain = weight?.dtype === 'float32' && changing.has(weight);
+    return plain ? { ...node, attributes: { ...attributes, plain } } : node;
   });
   return { ...program, nodes };
 }
@@ -132,7 +151,8 @@ function packedStates(program: Program): Set<number> {
   const plain = new Set<number>();
   for (const { op, attributes, operands } of program.nodes) {
     const isTable = op === 'embedding' && attributes.packed;
-    const readPacked = op === 'linear' ? 1 : op === 'linearExperts' ? 2 : isTable ? 0 : -1;
+    const isLinear = op === 'linear' && !attributes.plain;
+    const readPacked = isLinear ? 1 : op === 'linearExperts' ? 2 : isTable ? 0 : -1;
     operands.forEach((operand, i) => {
       const source = program.values[operand]?.source;
       if (source?.kind === 'state') (i === readPacked ? packed : plain).add(source.state);

@@ -92,6 +92,8 @@ export interface OpRule<A extends Attributes = Attributes> {
   readonly constants?: readonly number[];
   /** Whether the way back computes it again instead of keeping it: it is cheap, and reads what is kept anyway. */
   readonly recomputed?: true;
+  /** The operand whose memory the result may take, where nothing reads that operand afterwards; the kernel's first one (native/signatures.cc). */
+  readonly inPlace?: number;
   /** Index of the operand, always a state, that the op writes; its result is that state, changed. */
   readonly writes?: number;
 }

@@ -115,6 +115,7 @@ const gradientRule = registerOp<{ activation: Activation }>({
     ints: [activations.indexOf(activation)],
     floats: [],
   }),
+  inPlace: 0,
   cost: ([x, gradient], _, output) => ({
     flops: output.shape.reduce((product, dim) => product * dim, 16),
     bytes: bytesOf(x) + bytesOf(gradient) + bytesOf(output),
@@ -135,6 +136,7 @@ const rule = registerOp<{ activation: Activation }>({
     ints: [activations.indexOf(activation)],
     floats: [],
   }),
+  inPlace: 0,
   cost: ([x], _, output) => ({
     flops: output.shape.reduce((product, dim) => product * dim, 8),
     bytes: bytesOf(x) + bytesOf(output),

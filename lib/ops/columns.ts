@@ -23,10 +23,11 @@ const gradientRule = registerOp<ColumnBlocks & { width: number }>({
   },
   lower: ({ first, step, size, count }) => ({
     kernel: 'columnsGradient',
-    operands: [0, 1], // the second is only fused in
+    operands: [1, 0], // the residual is only fused in
     ints: [first, step, size, count],
     floats: [],
   }),
+  inPlace: 1,
   cost: ([gradient], _, output) => ({ flops: 0, bytes: bytesOf(gradient) + bytesOf(output) }),
 });
 

@@ -39,6 +39,7 @@ const rule: OpRule<DropoutAttributes> = registerOp<DropoutAttributes>({
     ints: [site, threshold(rate)],
     floats: [1 / (1 - rate)],
   }),
+  inPlace: 0,
   cost: ([x], _, output) => ({
     flops: output.shape.reduce((product, dim) => product * dim, 1),
     bytes: bytesOf(x) + bytesOf(output),

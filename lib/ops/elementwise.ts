@@ -41,6 +41,7 @@ function binary(
       });
     },
     lower: () => ({ kernel: name, ints: [], floats: [] }),
+    inPlace: 0,
     cost: ([a, b], _, output) => ({
       flops: elements(output),
       bytes: bytesOf(a) + bytesOf(b) + bytesOf(output),
@@ -94,6 +95,7 @@ const scaleRule = registerOp<{ scale: number; shift: number }>({
     });
   },
   lower: ({ scale, shift }) => ({ kernel: 'scale', ints: [], floats: [scale, shift] }),
+  inPlace: 0,
   cost: ([x], _, output) => ({ flops: 2 * elements(output), bytes: bytesOf(x) + bytesOf(output) }),
   gradient: ({ attributes, gradient }) => [scale(gradient, attributes.scale)],
 });

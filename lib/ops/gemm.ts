@@ -14,7 +14,8 @@ import { quantizeBlocks, quantizeRows } from './quantize.js';
 export type Compute = (typeof computes)[number];
 export const computes = ['float32', 'bfloat16'] as const;
 
-type LinearAttributes = { activation: Activation; compute: Compute };
+/** @param plain the weight is multiplied as it lies in memory, not packed; only the native backend says so. */
+type LinearAttributes = { activation: Activation; compute: Compute; plain?: boolean };
 
 const linearRule = registerOp<LinearAttributes>({
   name: 'linear',
@@ -45,14 +46,15 @@ const linearRule = registerOp<LinearAttributes>({
       }
     }
   },
-  lower({ activation, compute }, [x, weight]) {
+  lower({ activation, compute, plain }, [x, weight]) {
     const kind = activations.indexOf(activation);
-    // A float32 weight is the master of one that is trained: it changes in every step, and is rounded as it is read.
-    if (compute === 'bfloat16' && weight?.dtype === 'float32')
-      return { kernel: 'matmul', ints: [0, 1, kind, 1], floats: [] };
+    const rounds = Number(compute === 'bfloat16');
+    // A float32 weight whose products are of bfloat16 is the master of one that is trained, and is rounded as it is read.
+    if (plain || (rounds && weight?.dtype === 'float32'))
+      return { kernel: 'matmul', ints: [0, 1, kind, rounds], floats: [] };
     if (x?.dtype === 'int8') return { kernel: 'linearInt8', ints: [kind], floats: [] };
     if (x?.dtype === 'int8Blocks') return { kernel: 'linearInt4', ints: [kind], floats: [] };
-    return { kernel: 'linear', ints: [kind, compute === 'bfloat16' ? 1 : 0], floats: [] };
+    return { kernel: 'linear', ints: [kind, rounds], floats: [] };
   },
   cost: ([x, weight, bias, residual], _, output) => ({
     flops: 2 * output.shape[0] * weight.shape[0] * weight.shape[1],

@@ -108,6 +108,7 @@ const partGradientRule = registerOp<First & { smoothing: number }>({
     ints: [first],
     floats: [smoothing],
   }),
+  inPlace: 0,
   cost: cost(10),
 });
 

@@ -88,6 +88,7 @@ const layerNormRule: OpRule<{ epsilon: number }> = registerOp<{ epsilon: number 
   },
   lower: ({ epsilon }) => ({ kernel: 'layerNorm', ints: [], floats: [epsilon] }),
   cost: cost(8),
+  recomputed: true,
   gradient({ operands: [x, gamma], attributes, gradient, wants }) {
     const normed = (): Tensor => record(layerNormRule, [x, undefined, undefined], attributes);
     return [
@@ -170,6 +171,7 @@ const rmsNormRule: OpRule<RmsNormAttributes> = registerOp<RmsNormAttributes>({
     floats: [epsilon, offset],
   }),
   cost: cost(5),
+  recomputed: true,
   gradient({ operands: [x, gamma], attributes, gradient, wants }) {
     const { epsilon, groups } = attributes;
     const normed = (): Tensor => rmsNorm(x as Tensor, undefined, epsilon, 0, groups);

@@ -260,15 +260,17 @@ TEST_P(GradientsTest, OfLinearKernelsAreTheirTransposes) {
     const std::vector<int64_t> blocks = {1, step, size, 3};
     if (1 + 2 * step + size > columns) continue;
     expectAdjoint(table(), {"columns", {x}, output(30, 3 * size), blocks, {}},
-                  {"columnsGradient", {part, Operand()}, output(30, columns), blocks, {}}, 0);
+                  {"columnsGradient", {Operand(), part}, output(30, columns), blocks, {}}, 1);
     const Operand whole = Operand::f32({30, columns}, normal(30 * columns, 3));
     const Invocation alone = {
-        "columnsGradient", {part, Operand()}, output(30, columns), blocks, {}};
-    const Invocation added = {"columnsGradient", {part, whole}, output(30, columns), blocks, {}};
+        "columnsGradient", {Operand(), part}, output(30, columns), blocks, {}};
+    const Invocation added = {"columnsGradient", {whole, part}, output(30, columns), blocks, {}};
     std::vector<float> expected = run(table(), alone, 2);
     const std::vector<float> residual = normal(30 * columns, 3);
     for (size_t i = 0; i < expected.size(); i++) expected[i] += residual[i];
     expectSameBits(run(table(), added, 2), expected, "with a residual");
+    expectSameBits(run(table(), {"columnsGradient", {whole, part}, {whole}, blocks, {}}, 2),
+                   expected, "in the residual's place");
   }
 }
 

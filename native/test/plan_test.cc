@@ -193,6 +193,19 @@ TEST(Plan, OnlyElementwiseKernelsWorkInPlace) {
   }
 }
 
+TEST(Plan, TakesThePlaceOfTheFirstOperandOnly) {
+  for (const bool withResidual : {true, false}) {
+    PlanWords words(table());
+    const int64_t x = words.input({4, 16}), out = words.output({4, 16});
+    const int64_t a = words.arena(0, {4, 16}), b = words.arena(256, {4, 16});
+    words.node("activation", {x}, a, {1});
+    words.node("activation", {x}, b, {1});
+    words.node("columnsGradient", {withResidual ? a : -1, b}, withResidual ? a : b, {0, 16, 16, 1});
+    words.node("activation", {withResidual ? a : b}, out, {0});
+    EXPECT_EQ(codeOf(words), withResidual ? ErrorCode::kNone : ErrorCode::kArgument);
+  }
+}
+
 TEST(Plan, RefusesSymbolsThatDiffer) {
   PlanWords words(table());
   words.symbol(4).symbol(4);

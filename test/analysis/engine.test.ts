@@ -143,7 +143,7 @@ describe('an estimate', () => {
           task: 'language-model',
           steps: 1,
           batchTokens: 4 * length,
-          // A step gives back what it packed, since it wrote it; an evaluation keeps it.
+          // Nor does an evaluation keep packed copies.
           evaluation: examples,
           evaluateEvery: 1,
           optimizer: { adamW: adamW(), sgd: sgd(), momentum: sgd({ momentum: 0.9 }) }[name],

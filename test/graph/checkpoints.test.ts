@@ -57,6 +57,16 @@ describe('activation checkpointing', () => {
     expect(again.arenaBytes).toBeLessThan(kept.arenaBytes);
   });
 
+  it('computes norms again, their parameters being states', () => {
+    const gamma = stateTensor(new State('gamma', [width], 'float32', { kind: 'zeros' }));
+    const weight = random.tensor([width, 1]);
+    for (const normed of [ops.layerNorm(x, gamma, gamma, 1e-5), ops.rmsNorm(x, gamma, 1e-5)]) {
+      const [byWeight] = gradient(ops.columnSums(ops.matmul(normed, weight)), [weight]);
+      const { nodes } = trace({ normed, byWeight: byWeight as Tensor }).program;
+      expect(nodes.filter(({ op }) => op.endsWith('Norm'))).toHaveLength(2);
+    }
+  });
+
   it('computes activations again in any case', () => {
     const [first, second] = [random.tensor([width, 96]), random.tensor([96, 1])];
     const active = ops.gelu(ops.matmul(x, first));

@@ -2,15 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planArena } from '../../lib/graph/memory.js';
 import type { Program } from '../../lib/graph/program.js';
+import '../../lib/ops/index.js';
 
-/** A program of `count` ops, op i reading the values that `reads[i]` picks among earlier ones. */
-function chain(reads: readonly (readonly number[])[]): Program {
+/** A program of ops, the i-th reading the values that `reads[i]` picks among earlier ones. */
+function chain(reads: readonly (readonly number[])[], op = 'softmax'): Program {
   const value = { shape: [1], dtype: 'float32', source: { kind: 'op' } } as const;
   return {
     symbols: [],
     values: reads.map(() => value),
     nodes: reads.map((operands, i) => ({
-      op: 'add',
+      op,
       operands: operands.map((pick) => pick % Math.max(i, 1)).filter((operand) => operand < i),
       result: i,
       further: [],
@@ -39,8 +40,8 @@ describe('planArena', () => {
     });
     const sizes = fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 30, maxLength: 30 });
     fc.assert(
-      fc.property(programs, sizes, (reads, bytes) => {
-        const program = chain(reads);
+      fc.property(programs, sizes, fc.boolean(), (reads, bytes, inPlace) => {
+        const program = chain(reads, inPlace ? 'add' : 'softmax');
         const arena = planArena(program, (value) => bytes[value]);
         const lives = lifetimes(program);
         const placed = [...lives.keys()].filter((value) => arena.offsets[value] >= 0);
@@ -54,6 +55,9 @@ describe('planArena', () => {
               number,
             ][];
             if (a >= b || lastA < firstB || lastB < firstA) continue;
+            const isFirst = program.nodes[b]?.operands[0] === a;
+            if (inPlace && isFirst && lastA === b && arena.offsets[a] === arena.offsets[b])
+              continue;
             const apart =
               arena.offsets[a] + bytes[a] <= arena.offsets[b] ||
               arena.offsets[b] + bytes[b] <= arena.offsets[a];
@@ -67,5 +71,17 @@ describe('planArena', () => {
   it('reuses the memory of values that are no longer needed', () => {
     const program = chain(Array.from({ length: 20 }, (_, i) => (i > 0 ? [i - 1] : [])));
     expect(planArena(program, () => 6400).bytes).toBe(2 * 6400);
+  });
+
+  it('computes in the place of what nobody reads any more, where the op may', () => {
+    const reads = Array.from({ length: 20 }, (_, i) => (i > 0 ? [i - 1] : []));
+    expect(planArena(chain(reads, 'add'), () => 6400).bytes).toBe(6400);
+    reads[19] = [18, 4];
+    expect(planArena(chain(reads, 'add'), () => 6400).bytes).toBe(2 * 6400);
+  });
+
+  it('leaves what is larger, or smaller, a place of its own', () => {
+    const reads = Array.from({ length: 3 }, (_, i) => (i > 0 ? [i - 1] : []));
+    expect(planArena(chain(reads, 'add'), (value) => [128, 64][value] ?? 0).bytes).toBe(192);
   });
 });
