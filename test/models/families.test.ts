@@ -124,6 +124,19 @@ describe('load refuses', () => {
   });
 });
 
+it('Gemma 3 caps no scores of attention, as its class does not, whatever config.json says', async () => {
+  const from = at('gemma3_text', '1');
+  const folder = await tinyFolder({
+    from,
+    config: { attn_logit_softcapping: 0.5 },
+    tokenizer: false,
+  });
+  using plain = await load(from);
+  using capped = await load(folder);
+  const inputs = { inputIds: [[5, 9, 2, 17, 30, 8]] };
+  expect(await capped.forward(inputs)).toEqual(await plain.forward(inputs));
+});
+
 describe('older spellings', () => {
   it('of the bases of ModernBERT give the same vectors', async () => {
     const from = at('modernbert', 'mlm'); // full, sliding, sliding
