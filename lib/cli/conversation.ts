@@ -142,16 +142,18 @@ export class Conversation {
     const messages = this.messages;
     let content = '';
     let tokens = 0;
+    let ended = '';
     const begin = performance.now();
     let first = begin;
     try {
-      for await (const { text = '' } of model.stream(
+      for await (const { text = '', finishReason } of model.stream(
         { messages },
         { ...options, signal: controller.signal },
       )) {
         if (tokens++ === 0) first = performance.now();
         content += text;
         write(text);
+        if (finishReason === 'length') ended = ', cut off by its length';
       }
     } catch (error) {
       if (!controller.signal.aborted) {
@@ -168,19 +170,13 @@ export class Conversation {
     }
     write('\n');
     this.turns.push({ role: 'assistant', content });
-    note(rateOf(tokens, begin, first, performance.now(), controller.signal.aborted));
+    if (controller.signal.aborted) ended = ', interrupted';
+    note(rateOf(tokens, begin, first, performance.now(), ended));
   }
 }
 
-/** The first token waits for the prompt: it is told apart from the rate of the others. */
-function rateOf(
-  tokens: number,
-  begin: number,
-  first: number,
-  end: number,
-  isInterrupted: boolean,
-): string {
-  const ended = isInterrupted ? ', interrupted' : '';
+/** The first token waits for the prompt: it is told apart from the rate of the others. @param ended how, where not by the model. */
+function rateOf(tokens: number, begin: number, first: number, end: number, ended: string): string {
   if (tokens === 0) return `[no tokens${ended}]`;
   const wait = `first after ${((first - begin) / 1000).toFixed(2)} s`;
   const rate =

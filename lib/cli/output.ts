@@ -38,7 +38,9 @@ export class ProgressBar {
       note(`${this.label}: ${percent}`);
       return;
     }
-    const width = 30;
+    // A line that the terminal breaks in two cannot be written over.
+    const room = (process.stderr.columns || 80) - this.label.length - ' 100 %'.length - 2;
+    const width = Math.max(0, Math.min(30, room));
     const filled = Math.round((width * done) / total);
     const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
     process.stderr.write(`\r\x1b[K${this.label} ${bar} ${percent}`);

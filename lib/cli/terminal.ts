@@ -11,7 +11,8 @@ export interface Terminal {
 
 /**
  * Feeds the lines of a terminal or a pipe to a conversation, one after the other, until it ends or they do. Ctrl-C ends the
- * answer that is being made; where there is none, a second one in a row ends the conversation.
+ * answer that is being made; where there is none it drops a line that is half typed, and on an empty one a second in a row ends
+ * the conversation.
  */
 export async function runConversation(
   conversation: Conversation,
@@ -23,22 +24,35 @@ export async function runConversation(
     terminal: isTerminal,
     prompt: isTerminal ? '> ' : '',
   });
+  let isOpen = true;
+  lines.once('close', () => {
+    isOpen = false;
+  });
+  // Asked of a closed terminal, Node 20 would read it again and never end; later ones throw.
+  const ask = (): void => {
+    if (isTerminal && isOpen) lines.prompt();
+  };
   let hasWarned = false;
   const onInterrupt = (): void => {
     if (conversation.interrupt()) return;
+    if (isTerminal && lines.line !== '') {
+      lines.write(null, { ctrl: true, name: 'e' });
+      lines.write(null, { ctrl: true, name: 'u' });
+      return;
+    }
     if (hasWarned || !isTerminal) lines.close();
     else note('\n(Ctrl-C again, Ctrl-D or /exit leaves)');
     hasWarned = true;
-    if (isTerminal) lines.prompt();
+    ask();
   };
   lines.on('SIGINT', onInterrupt); // of a terminal, which then raises no signal
   process.on('SIGINT', onInterrupt);
   try {
-    if (isTerminal) lines.prompt();
+    ask();
     for await (const line of lines) {
       hasWarned = false;
       if (!(await conversation.take(line))) break;
-      if (isTerminal) lines.prompt();
+      ask();
     }
   } finally {
     process.off('SIGINT', onInterrupt);

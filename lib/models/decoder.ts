@@ -170,8 +170,10 @@ export function decoderFamily(
   };
 }
 
-/** What becomes of the output projection's product. */
+/** What there is about the output projection, and what becomes of its product. */
 export interface LogitOptions {
+  /** Whether it has a bias; default: no. */
+  bias?: boolean | undefined;
   /** It is divided by this; default 1. */
   divisor?: number | undefined;
   /** Then it becomes softCap·tanh(score / softCap); 0, the default: it does not. */
@@ -206,6 +208,7 @@ export function languageModelHead(
 ): LanguageModelHead {
   const weight = tied ? { weight: words.weight } : {};
   if (tied && words.weight.source.kind === 'state') words.weight.source.state.isTied = true;
-  const output = new Linear(hiddenSize, vocabSize, { bias: false, scope, ...weight });
+  const { bias = false } = options;
+  const output = new Linear(hiddenSize, vocabSize, { bias, scope, ...weight });
   return new LanguageModelHead(output, options);
 }

@@ -1,10 +1,10 @@
 /** The decoder that Llama set the pattern of: RMS norms, rotary positions, a gated feed-forward network. */
-import { CausalAttention } from '../layers/causal_attention.js';
+import { CausalAttention, type Norm } from '../layers/causal_attention.js';
 import { CausalBlock, type CausalBlockParts } from '../layers/causal_block.js';
 import { Embedding } from '../layers/embedding.js';
 import { GatedFeedForward } from '../layers/feed_forward.js';
 import { Linear } from '../layers/linear.js';
-import { RmsNorm } from '../layers/norm.js';
+import { LayerNorm, RmsNorm } from '../layers/norm.js';
 import { SeparateProjections } from '../layers/query_key_value.js';
 import type { RotaryPositions } from '../layers/rotary.js';
 import type { Scope } from '../layers/scope.js';
@@ -21,8 +21,13 @@ export interface GatedDecoderOptions {
   bias?: { projections: boolean; output: boolean };
   /** Whether queries and keys are normalised, and each head by itself or all at once. */
   queryKeyNorm?: 'perHead' | 'whole';
-  /** Norms before each part (Llama), after each part (OLMo 2) or both (Gemma); default `before`. */
-  norms?: 'before' | 'after' | 'both';
+  /** What normalises the residual stream; default `rms`. */
+  norm?: 'rms' | 'layer';
+  /**
+   * Norms before each part (Llama), after each part (OLMo 2) or both (Gemma), or one before both, which are then parallel;
+   * default `before`.
+   */
+  norms?: Norms;
   /** Gemma stores gains as their difference to 1. */
   normOffset?: number;
   /** Whether queries, keys and values are one tensor, and the two halves of the feed-forward network. */
@@ -39,6 +44,8 @@ export interface GatedDecoderOptions {
   feedForwardOf?: (layer: number, scope: Scope) => CausalBlockParts['feedForward'] | undefined;
 }
 
+type Norms = 'before' | 'after' | 'both' | 'shared';
+
 const projectionNames = ['q_proj', 'k_proj', 'v_proj'] as const;
 
 /** @param scope the root of the checkpoint. */
@@ -52,8 +59,11 @@ export function gatedDecoder(
   const model = scope.at('model');
   const words = new Embedding(vocabSize, hiddenSize, { scope: model.at('embed_tokens') });
   const { rotary, embeddingScale, residualScale, logits } = options;
-  const norm = (at: Scope, width = hiddenSize): RmsNorm =>
-    new RmsNorm(width, { epsilon: fields.epsilon, offset: options.normOffset ?? 0, scope: at });
+  const { epsilon } = fields;
+  const rms = (at: Scope, width = hiddenSize): RmsNorm =>
+    new RmsNorm(width, { epsilon, offset: options.normOffset ?? 0, scope: at });
+  const norm = (at: Scope): Norm =>
+    options.norm === 'layer' ? new LayerNorm(hiddenSize, { epsilon, scope: at }) : rms(at);
   return {
     vocabSize,
     hiddenSize,
@@ -65,11 +75,12 @@ export function gatedDecoder(
     blocks: Array.from({ length: numLayers }, (_, i) => {
       const at = model.at(`layers.${i}`);
       return new CausalBlock({
-        attention: attentionOf(fields, i, at.at('self_attn'), options, norm),
+        attention: attentionOf(fields, i, at.at('self_attn'), options, rms),
         feedForward:
           options.feedForwardOf?.(i, at.at('mlp')) ??
           gatedFeedForward(fields, at.at('mlp'), options.fused),
         norms: normsOf(options.norms ?? 'before', (name) => norm(at.at(name))),
+        parallel: options.norms === 'shared',
         residualScale,
       });
     }),
@@ -133,11 +144,12 @@ export function gatedFeedForward(
 }
 
 /** The same name stands for different norms in different families. */
-function normsOf(
-  kind: 'before' | 'after' | 'both',
-  norm: (name: string) => RmsNorm,
-): CausalBlockParts['norms'] {
+function normsOf(kind: Norms, norm: (name: string) => Norm): CausalBlockParts['norms'] {
   switch (kind) {
+    case 'shared': {
+      const before = norm('input_layernorm');
+      return { beforeAttention: before, beforeFeedForward: before };
+    }
     case 'before':
       return {
         beforeAttention: norm('input_layernorm'),

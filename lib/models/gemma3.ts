@@ -41,7 +41,6 @@ export const gemma3 = decoderFamily((config, scope) => {
     norms: 'both',
     normOffset: 1,
     scale: 1 / Math.sqrt(config.number('query_pre_attn_scalar', { min: 1, default: 256 })),
-    softCap: config.number('attn_logit_softcapping', { min: 0, default: 0 }),
     logits: { softCap: config.number('final_logit_softcapping', { min: 0, default: 0 }) },
     embeddingScale: Math.sqrt(hiddenSize),
   });

@@ -17,12 +17,14 @@ import { mixtral } from './mixtral.js';
 import { modernbert } from './modernbert.js';
 import { mpnet } from './mpnet.js';
 import { olmo2 } from './olmo2.js';
+import { phi } from './phi.js';
 import { phi3 } from './phi3.js';
 import { qwen2 } from './qwen2.js';
 import { qwen3 } from './qwen3.js';
 import { qwen3Moe } from './qwen3_moe.js';
 import { roberta } from './roberta.js';
 import { smollm3 } from './smollm3.js';
+import { stableLm } from './stablelm.js';
 import { starcoder2 } from './starcoder2.js';
 
 export interface Architecture {
@@ -83,12 +85,14 @@ const families: readonly {
     names: { base: 'Gemma3TextModel' },
   },
   { name: 'Granite', type: 'granite', prefix: 'model', family: granite },
+  { name: 'Phi', type: 'phi', prefix: 'model', family: phi },
   { name: 'Phi3', type: 'phi3', prefix: 'model', family: phi3 },
   { name: 'SmolLM3', type: 'smollm3', prefix: 'model', family: smollm3 },
   { name: 'Olmo2', type: 'olmo2', prefix: 'model', family: olmo2 },
   { name: 'Mixtral', type: 'mixtral', prefix: 'model', family: mixtral },
   { name: 'Qwen3Moe', type: 'qwen3_moe', prefix: 'model', family: qwen3Moe },
   { name: 'Falcon', type: 'falcon', prefix: 'transformer', family: falcon },
+  { name: 'StableLm', type: 'stablelm', prefix: 'model', family: stableLm },
   { name: 'Starcoder2', type: 'starcoder2', prefix: 'model', family: starcoder2 },
 ];
 

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -37,6 +37,25 @@ describe('npm run conformance', () => {
       { family: 'bert', passed: families[0].total, total: families[0].total },
     ]);
     expect(families[0].total).toBeGreaterThan(0);
+  });
+
+  it('names a folder without cases, and goes on', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'heddle-conformance-'));
+    await mkdir(join(folder, 'bert', 'empty'), { recursive: true });
+    await cp(tinyBert, join(folder, 'bert', 'whole'), { recursive: true });
+    const { code, stdout } = await script('conformance.mjs', ['models', folder, '--json']);
+    const { families, failures } = JSON.parse(stdout);
+    expect(code).toBe(1);
+    expect(families[0].passed).toBe(families[0].total - 1);
+    expect(failures).toEqual([
+      {
+        family: 'bert',
+        variant: 'empty',
+        name: 'cases',
+        error: expect.stringContaining('cases.json'),
+      },
+    ]);
+    await rm(folder, { recursive: true });
   });
 
   const training = join(dirname(models), 'training');

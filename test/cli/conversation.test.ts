@@ -24,7 +24,8 @@ function parrot() {
       for (const [id, text] of [...content].reverse().entries()) {
         await new Promise(setImmediate);
         signal?.throwIfAborted();
-        yield { id, text };
+        yield { id, text, ...(id === 99 && { finishReason: 'length' as const }) };
+        if (id === 99) return;
       }
     },
   };
@@ -115,6 +116,12 @@ describe('a conversation', () => {
     expect(conversation.messages).toHaveLength(2);
   });
 
+  it('says of an answer that its length cut it off', async () => {
+    const { parts, notes } = parrot();
+    await new Conversation(parts).take('a'.repeat(150));
+    expect(notes[0]).toMatch(/^\[100 tokens, .*, cut off by its length\]$/);
+  });
+
   it('ends where no other message could be answered either', async () => {
     const { parts, notes } = parrot();
     const conversation = new Conversation(parts);
@@ -124,6 +131,10 @@ describe('a conversation', () => {
 });
 
 describe('a terminal', () => {
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise(setImmediate);
+  };
+
   it('is read line by line to its end', async () => {
     const { parts, shown, note } = parrot();
     const conversation = new Conversation(parts);
@@ -149,9 +160,6 @@ describe('a terminal', () => {
       isTerminal: true,
       note,
     });
-    const until = async (condition: () => boolean): Promise<void> => {
-      while (!condition()) await new Promise(setImmediate);
-    };
     input.write(`${'long '.repeat(40)}\r`);
     await until(() => conversation.messages.length === 1);
     input.write('\x03');
@@ -162,5 +170,35 @@ describe('a terminal', () => {
     expect(notes[1]).toContain('Ctrl-C again');
     input.write('\x03');
     await ended;
+    // Or the process would not end.
+    expect(input.isPaused()).toBe(true);
+  });
+
+  it('has a Ctrl-D that leaves when the answer is whole', async () => {
+    const { parts, shown, note } = parrot();
+    const conversation = new Conversation(parts);
+    const input = new PassThrough();
+    const terminal = { input, output: new PassThrough(), isTerminal: true, note };
+    const ended = runConversation(conversation, terminal);
+    input.write('a message\r');
+    await until(() => shown() !== '');
+    input.write('\x04');
+    await ended;
+    expect(shown()).toBe('egassem a\n');
+    expect(input.isPaused()).toBe(true);
+  });
+
+  it('has a Ctrl-C that drops a line half typed', async () => {
+    const { parts, notes, note } = parrot();
+    const conversation = new Conversation(parts);
+    const input = new PassThrough();
+    const terminal = { input, output: new PassThrough(), isTerminal: true, note };
+    const ended = runConversation(conversation, terminal);
+    input.write('half a \x03ok\r');
+    await until(() => conversation.messages.length === 2);
+    input.write('\x04');
+    await ended;
+    expect(conversation.messages[0]!.content).toBe('ok');
+    expect(notes).toHaveLength(1);
   });
 });

@@ -19,3 +19,12 @@ it('writes a line each half minute where there is no terminal', () => {
   bar.end();
   expect(written).toEqual(['reading: 30 %\n', 'reading: 60 %\n', 'reading: 90 %\n']);
 });
+
+it('keeps a bar within a narrow terminal', () => {
+  Object.defineProperty(process.stderr, 'isTTY', { value: true, configurable: true });
+  Object.defineProperty(process.stderr, 'columns', { value: 20, configurable: true });
+  const written: string[] = [];
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  new ProgressBar('downloading').update(100, 100);
+  expect(written).toEqual(['\r\x1b[Kdownloading █ 100 %']);
+});

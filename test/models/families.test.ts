@@ -98,6 +98,14 @@ const configs: [family: string, head: string, fields: object, code: string, mess
     /short_factor.*found 1/,
   ],
   ['gemma3_text', '1', { layer_types: ['full_attention'] }, 'ERR_CONFIG', /layer_types.*found 1/],
+  [
+    'phi',
+    '5',
+    { qk_layernorm: true },
+    'ERR_UNSUPPORTED',
+    /qk_layernorm: expected false, found true/,
+  ],
+  ['stablelm', '1', { qk_layernorm: true }, 'ERR_UNSUPPORTED', /qk_layernorm: expected false/],
   ['gemma3_text', '1', { use_bidirectional_attention: true }, 'ERR_UNSUPPORTED', /bidirectional/],
   ['falcon', '2', { num_attention_heads: 5 }, 'ERR_CONFIG', /divisor of hidden_size/],
   ['mixtral', '1', { num_local_experts: 99 }, 'ERR_SHAPE', /gate\.weight.*\[99, /],
@@ -114,6 +122,19 @@ describe('load refuses', () => {
       message: expect.stringMatching(message),
     });
   });
+});
+
+it('Gemma 3 caps no scores of attention, as its class does not, whatever config.json says', async () => {
+  const from = at('gemma3_text', '1');
+  const folder = await tinyFolder({
+    from,
+    config: { attn_logit_softcapping: 0.5 },
+    tokenizer: false,
+  });
+  using plain = await load(from);
+  using capped = await load(folder);
+  const inputs = { inputIds: [[5, 9, 2, 17, 30, 8]] };
+  expect(await capped.forward(inputs)).toEqual(await plain.forward(inputs));
 });
 
 describe('older spellings', () => {
