@@ -31,7 +31,7 @@ HEDDLE_INLINE void weighVectors(float* scores, F32 offset, F32* total) {
 static void weighRows(const VisibleColumns& columns, int64_t count, float* scores, float* maxima,
                       float* sums, float* rescale) {
   const float lowest = -__builtin_inff();
-  float shift[kTileRows];
+  float shift[kAttentionRows];
   for (int64_t r = 0; r < count; r++) {
     F32 highest = broadcast(lowest);
     for (int64_t j = columns.begin; j < columns.end; j += kLanes) {
@@ -141,7 +141,7 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
   for (int64_t r = 0; r < tile.rows; r++) w.maxima[r] = -__builtin_inff();
 
   const int64_t keys = p.keySegments[tile.segment + 1] - p.keySegments[tile.segment];
-  const int64_t groups = divideUp(tile.rows, kTileRows);
+  const int64_t groups = divideUp(tile.rows, kAttentionRows);
   const Windows everyRow = windowsOf(w.rows, tile.rows);
   const bool nextHead = keyHead + 1 < tile.keyHead + tile.keyHeads;
   for (int64_t first = 0; first < keys && !isCancelled(call); first += kKeyBlock) {
@@ -166,7 +166,7 @@ static void attendHead(const Call& call, const AttentionProblem& p, const QueryT
       const VisibleColumns columns =
           some.partly ? visibleColumns(block, windowsOf(w.rows + r, count)) : some;
       if (columns.end == 0) continue;
-      alignas(kAlignment) float rescale[kTileRows + kLanes] = {};
+      alignas(kAlignment) float rescale[kAttentionRows + kLanes] = {};
       scoreRows(p, block, w.rows + r, count, columns, w.queries + r * paddedToLanes(p.headSize),
                 w.keys, w.relative, w.scores);
       weighRows(columns, count, w.scores, w.maxima + r, w.sums + r * kLanes, rescale);

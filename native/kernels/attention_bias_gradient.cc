@@ -42,7 +42,7 @@ static size_t attentionBiasGradientScratch(const Call& call) {
 template <typename Group>
 static inline void forEachGroup(const AttentionProblem& p, const KeyBlock& block, int64_t rows,
                                 GradientWorkspace& w, const Group& group) {
-  forEachShare(rows, kTileRows, [&](int64_t first, int64_t count) {
+  forEachShare(rows, kAttentionRows, [&](int64_t first, int64_t count) {
     const VisibleColumns columns = visibleColumns(block, windowsOf(w.tile.rows + first, count));
     if (columns.end == 0) return;
     weighPairs(p, block, first, 0, count, columns, w);

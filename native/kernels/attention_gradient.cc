@@ -78,7 +78,7 @@ static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t he
     // What each group of rows sees: the products for the keys pass over the others.
     VisibleColumns seen[kPairRows];
     int64_t firstOf[kPairRows + 1], groups = 0;
-    forEachShare(count, kTileRows, [&](int64_t at, int64_t few) {
+    forEachShare(count, kAttentionRows, [&](int64_t at, int64_t few) {
       const VisibleColumns columns =
           some.partly ? visibleColumns(block, windowsOf(w.tile.rows + first + at, few)) : some;
       firstOf[groups] = at;
@@ -98,7 +98,7 @@ static void addPair(const AttentionProblem& p, const KeyBlock& block, int64_t he
     });
     firstOf[groups] = count;
     if (!sums.byKeys && !sums.byValues) return;
-    forEachShare(keys, kTileRows, [&](int64_t at, int64_t few) {
+    forEachShare(keys, kAttentionRows, [&](int64_t at, int64_t few) {
       const int64_t key = some.begin + at;
       const auto sees = [&](int64_t g) { return seen[g].begin < key + few && key < seen[g].end; };
       int64_t begin = 0, end = groups;

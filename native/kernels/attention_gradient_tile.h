@@ -10,7 +10,7 @@ namespace heddle::HEDDLE_ISA {
 enum { kOutput = kDropoutStep + 1, kStatistics, kOutputGradient };
 
 // Rows whose weights and slopes stay in the first-level cache from one product to the next.
-constexpr int64_t kPairRows = 8 * kTileRows;
+constexpr int64_t kPairRows = 8 * kAttentionRows;
 
 // What a thread keeps. Floats; T rows in a tile, D and E are d and e padded to lanes.
 struct GradientWorkspace {
@@ -25,9 +25,9 @@ struct GradientWorkspace {
   float* valueSums;         // [kKeyBlock][E], ∂v
   float* weights;           // [kPairRows][kKeyBlock], Σ·P
   float* slopes;            // [kPairRows][kKeyBlock], ∂loss / ∂(scaled q·k) (· softCap)
-  float* capped;            // [kTileRows][kKeyBlock], scores before a bias
+  float* capped;            // [kAttentionRows][kKeyBlock], scores before a bias
   // Of disentangled attention: sums of slopes by bucket, and rows of its tables.
-  float* rowBuckets;  // [kTileRows][stride]
+  float* rowBuckets;  // [kAttentionRows][stride]
   float* keyBuckets;  // [kKeyBlock][stride]
   float* keyTable;    // [buckets][D]
   float* queryTable;  // [buckets][D], scaled
@@ -53,11 +53,11 @@ static size_t layOutGradient(const AttentionProblem& p, void* base, GradientWork
   w->valueSums = floats(kKeyBlock * e);
   w->weights = floats(kPairRows * kKeyBlock);
   w->slopes = floats(kPairRows * kKeyBlock);
-  w->capped = floats(kTileRows * kKeyBlock);
+  w->capped = floats(kAttentionRows * kKeyBlock);
   const bool isRelative = p.biasKind == BiasKind::kDisentangled;
   const int64_t buckets = isRelative ? p.bucketCount : 0;
   const int64_t stride = isRelative ? relativeStride(buckets) : 0;
-  w->rowBuckets = floats(kTileRows * stride);
+  w->rowBuckets = floats(kAttentionRows * stride);
   w->keyBuckets = floats(kKeyBlock * stride);
   w->keyTable = floats(buckets * d);
   w->queryTable = floats(buckets * d);
@@ -141,7 +141,7 @@ static void packBlock(const Call& call, const AttentionProblem& p, const KeyBloc
               static_cast<int>(p.valueSize));
 }
 
-// Weights, as dropout leaves them, and slopes ∂loss / ∂score of up to kTileRows rows, from row
+// Weights, as dropout leaves them, and slopes ∂loss / ∂score of up to kAttentionRows rows, from row
 // `first` of the tile on, into row `at` of theirs, for the visible columns.
 static void weighPairs(const AttentionProblem& p, const KeyBlock& block, int64_t first, int64_t at,
                        int64_t count, const VisibleColumns& columns, GradientWorkspace& w) {
@@ -206,7 +206,7 @@ static void bendSlopes(const AttentionProblem& p, const KeyBlock& block, int64_t
 template <bool kAcross>
 static inline void addProduct(const float* left, int64_t rows, int64_t depth, const float* right,
                               float* target, int64_t columns) {
-  alignas(kAlignment) float ones[kTileRows];
+  alignas(kAlignment) float ones[kAttentionRows];
   for (float& one : ones) one = 1.0f;
   const Product product{left, kKeyBlock, right, columns, target, columns, depth, ones};
   multiplyColumns<kAcross>(product, static_cast<int>(rows), 0, columns);

@@ -30,7 +30,7 @@ struct RelativeTerms {
   float* keys;                // [d][…], K of the buckets
   float* queries;             // [d][…], Q of the buckets
   float* keyTerms;            // [kKeyBlock][…], k·Q
-  float* rowTerms;            // [kTileRows][…], q·K
+  float* rowTerms;            // [kAttentionRows][…], q·K
 };
 
 // The widest stride: whole vectors, and then some, so that columns do not all fall on the same
@@ -110,8 +110,8 @@ static void readRelative(const AttentionProblem& p, const KeyBlock& block, const
   pack(p.relativeQueries, terms->queries);
   if (!p.relativeQueries) return;
   const float* keys = p.keys + block.firstRow * width + head * p.headSize;
-  for (int64_t j = 0; j < block.count; j += kTileRows) {
-    const int64_t end = smaller(j + kTileRows, block.count);
+  for (int64_t j = 0; j < block.count; j += kAttentionRows) {
+    const int64_t end = smaller(j + kAttentionRows, block.count);
     const PositionRange some = visiblePositions(block, any, j, end);
     if (some.low > some.high) continue;
     multiplyBuckets(*terms, bucketsBetween(p, some, queries), keys + j * width, width, end - j,
@@ -119,7 +119,7 @@ static void readRelative(const AttentionProblem& p, const KeyBlock& block, const
   }
 }
 
-// Adds the terms to the scores of up to kTileRows rows. queries: [count][D], scaled.
+// Adds the terms to the scores of up to kAttentionRows rows. queries: [count][D], scaled.
 static void addRelative(const AttentionProblem& p, const KeyBlock& block, const TileRow* rows,
                         int64_t count, const VisibleColumns& columns, const float* queries,
                         const RelativeTerms& terms, float* scores) {

@@ -56,9 +56,9 @@ static void addToBuckets(const AttentionProblem& p, const KeyBlock& block, const
 // target += sums · table, [rows][buckets] by [buckets][D].
 static void addBuckets(const float* sums, int64_t rows, int64_t stride, int64_t buckets,
                        const float* table, float* target, int64_t columns) {
-  alignas(kAlignment) float ones[kTileRows];
+  alignas(kAlignment) float ones[kAttentionRows];
   for (float& one : ones) one = 1.0f;
-  forEachShare(rows, kTileRows, [&](int64_t first, int64_t count) {
+  forEachShare(rows, kAttentionRows, [&](int64_t first, int64_t count) {
     const Product product{sums + first * stride,    stride,  table,   columns,
                           target + first * columns, columns, buckets, ones};
     multiplyColumns(product, static_cast<int>(count), 0, columns);
@@ -68,9 +68,9 @@ static void addBuckets(const float* sums, int64_t rows, int64_t stride, int64_t 
 // target += sumsᵀ · rows, [buckets][D].
 static void addBucketsAcross(const float* sums, int64_t rows, int64_t stride, int64_t buckets,
                              const float* vectors, float* target, int64_t columns) {
-  alignas(kAlignment) float ones[kTileRows];
+  alignas(kAlignment) float ones[kAttentionRows];
   for (float& one : ones) one = 1.0f;
-  forEachShare(buckets, kTileRows, [&](int64_t first, int64_t count) {
+  forEachShare(buckets, kAttentionRows, [&](int64_t first, int64_t count) {
     const Product product{sums + first, stride, vectors, columns, target + first * columns,
                           columns,      rows,   ones};
     multiplyColumns<true>(product, static_cast<int>(count), 0, columns);

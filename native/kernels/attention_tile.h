@@ -76,16 +76,17 @@ static inline void restOfColumns(const Product& product, int64_t column, int64_t
   }
 }
 
-// 1 ≤ rows ≤ kTileRows; the columns from `begin` to `end`, a whole number of vectors.
-template <bool kAcross = false, int kRows = kTileRows>
+// 1 ≤ rows ≤ kAttentionRows; the columns from `begin` to `end`, a whole number of vectors.
+template <bool kAcross = false, int kRows = kAttentionRows>
 static inline void multiplyColumns(const Product& product, int rows, int64_t begin, int64_t end) {
+  constexpr int64_t kWidth = kAttentionVectors * kLanes;
   if (rows == kRows) {
     int64_t column = begin;
-    for (; column + kPanel <= end; column += kPanel) {
-      attentionTile<kRows, kTileVectors, kAcross>(product, column);
+    for (; column + kWidth <= end; column += kWidth) {
+      attentionTile<kRows, kAttentionVectors, kAcross>(product, column);
     }
     if (column < end) {
-      restOfColumns<kRows, kTileVectors, kAcross>(product, column, (end - column) / kLanes);
+      restOfColumns<kRows, kAttentionVectors, kAcross>(product, column, (end - column) / kLanes);
     }
   } else if constexpr (kRows > 1) {
     multiplyColumns<kAcross, kRows - 1>(product, rows, begin, end);

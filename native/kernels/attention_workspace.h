@@ -11,7 +11,7 @@ struct AttentionWorkspace {
   float* queries;  // [T][D], scaled
   float* keys;     // [d][kKeyBlock]
   float* values;   // [kKeyBlock][E]
-  float* scores;   // [kTileRows][kKeyBlock], then the weights before they are normalised
+  float* scores;   // [kAttentionRows][kKeyBlock], then the weights before they are normalised
   float* outputs;  // [T][E], before they are divided by the sums
   float* sums;     // [T][kLanes], partial sums of the weights
   float* maxima;   // [T], of the scores
@@ -34,7 +34,7 @@ static size_t layOut(const AttentionProblem& p, void* base, AttentionWorkspace* 
   w->queries = floats(rows * paddedToLanes(p.headSize));
   w->keys = floats(p.headSize * kKeyBlock);
   w->values = floats(kKeyBlock * outputs);
-  w->scores = floats(kTileRows * kKeyBlock);
+  w->scores = floats(kAttentionRows * kKeyBlock);
   w->outputs = floats(rows * outputs);
   w->sums = floats(rows * kLanes);
   w->maxima = floats(rows);
@@ -44,7 +44,7 @@ static size_t layOut(const AttentionProblem& p, void* base, AttentionWorkspace* 
   w->relative.keys = floats(p.headSize * stride);
   w->relative.queries = floats(p.headSize * stride);
   w->relative.keyTerms = floats(kKeyBlock * stride);
-  w->relative.rowTerms = floats(kTileRows * stride);
+  w->relative.rowTerms = floats(kAttentionRows * stride);
   return at - begin;
 }
 

@@ -107,7 +107,7 @@ static void multiplyPacked(const Linear& linear, const Task& task, int64_t start
 
 // Up to so many rows 16-bit weights are widened anew for each tile: that takes less than a pass of
 // its own over the panel.
-constexpr int64_t kDirectRows = 8 * kTileRows;
+constexpr int64_t kDirectRows = 48;
 
 // Many rows: each panel of 16-bit weights is widened once, and stays in the cache for all of them.
 template <class Widen>

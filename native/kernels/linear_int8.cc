@@ -23,7 +23,7 @@ struct Int8Format {
   }
 };
 
-// As kBlockDepth, in a panel of bytes: 24 KiB for AVX-512, 12 KiB for AVX2.
+// As kBlockDepth, in a panel of bytes: 24 KiB for AVX-512, 18 KiB for AVX2.
 constexpr int64_t kInt8BlockDepth = kPanel >= 64 ? 384 : 768;
 
 struct LinearInt8 {

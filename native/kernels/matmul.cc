@@ -59,7 +59,7 @@ constexpr int64_t kKeptElements = 1 << 20;
 // as may be there then, and rows are cut instead.
 constexpr int64_t kLeastColumns = 128;
 constexpr int64_t kMostColumns = 512;
-constexpr int64_t kLeastRows = 16 * kTileRows;
+constexpr int64_t kLeastRows = 96;
 
 // Panels that a thread keeps at most; 0 where they are too long.
 static int64_t keptPanels(const Matmul& matmul) {

@@ -67,7 +67,7 @@ static size_t routeExpertsScratch(const Call& call) {
   return static_cast<size_t>(call.inputs[0].dims[1] * 3 + 1) * sizeof(float);
 }
 
-constexpr int64_t kExpertRows = 4 * kTileRows;  // rows that are multiplied at once
+constexpr int64_t kExpertRows = 24;  // rows that are multiplied at once
 // Columns of an int8 or int4 weight that rows are multiplied with once they are rounded, which
 // takes as long as some ten columns.
 constexpr int64_t kRoundedColumns = 128;

@@ -162,7 +162,7 @@ static void attendPositions(const PagedProblem& p, const QueryTile& tile, int64_
   for (int64_t i = 0; i < tile.rows * kLanes; i += kLanes) store(w.sums + i, zero());
   for (int64_t r = 0; r < tile.rows; r++) w.maxima[r] = -__builtin_inff();
   const Windows everyRow = windowsOf(w.rows, tile.rows);
-  const int64_t groups = divideUp(tile.rows, kTileRows);
+  const int64_t groups = divideUp(tile.rows, kAttentionRows);
   const int32_t* table = p.tables + p.tableOffsets[tile.segment];
   for (; first < end; first += kKeyBlock) {
     KeyBlock block;
@@ -179,7 +179,7 @@ static void attendPositions(const PagedProblem& p, const QueryTile& tile, int64_
       const VisibleColumns columns =
           some.partly ? visibleColumns(block, windowsOf(w.rows + r, count)) : some;
       if (columns.end == 0) continue;
-      alignas(kAlignment) float rescale[kTileRows + kLanes] = {};
+      alignas(kAlignment) float rescale[kAttentionRows + kLanes] = {};
       scoreRows(a, block, w.rows + r, count, columns, w.queries + r * paddedToLanes(a.headSize),
                 keys, w.relative, w.scores);
       weighRows(columns, count, w.scores, w.maxima + r, w.sums + r * kLanes, rescale);

@@ -5,8 +5,9 @@
 
 namespace heddle::HEDDLE_ISA {
 
-// Rows of x that stay in the second-level cache, kBlockDepth deep, while panels pass by.
-constexpr int64_t kChunkRows = 24 * kTileRows;
+// Rows of x that stay in the second-level cache, kBlockDepth deep, while panels pass by; whole
+// tiles of every instruction set.
+constexpr int64_t kChunkRows = 144;
 // Panels whose sums stay there too, between one block of k and the next.
 constexpr int64_t kGroupPanels = 8;
 // Enough for the last ones to even out, also where a core is shared with other work.

@@ -13,7 +13,7 @@ namespace heddle::HEDDLE_ISA {
 
 constexpr int kPanel = kTileVectors * kLanes;
 
-// A panel of one block of k fits the first-level cache (AVX2: 24 KiB) or streams from the second.
+// A panel of one block of k streams from the second-level cache (36 KiB with AVX2).
 constexpr int64_t kBlockDepth = 384;
 
 HEDDLE_INLINE int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }

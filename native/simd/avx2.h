@@ -13,8 +13,10 @@ using F32 = __m256;
 using Mask = __m256;  // a lane is all ones or all zeros
 
 constexpr int kLanes = 8;
-constexpr int kTileRows = 6;
-constexpr int kTileVectors = 2;
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 3;
+constexpr int kAttentionRows = 6;
+constexpr int kAttentionVectors = 2;
 
 HEDDLE_INLINE __m256i firstLanes(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

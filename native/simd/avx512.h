@@ -21,6 +21,8 @@ using Mask = __mmask16;
 constexpr int kLanes = 16;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 4;
+constexpr int kAttentionRows = 6;
+constexpr int kAttentionVectors = 4;
 
 HEDDLE_INLINE __mmask16 firstLanes(int n) { return static_cast<__mmask16>((1u << n) - 1); }
 
@@ -143,7 +145,9 @@ HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi3
 HEDDLE_INLINE I32 dot(I32 sum, __m512i x, __m512i w) {
   const __m512i pairs = _mm512_maddubs_epi16(x, w);
   sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+#ifdef __AVX512F__  // not where it is emulated
   asm volatile("" : "+v"(sum));
+#endif
   return sum;
 }
 #endif

@@ -12,6 +12,8 @@ using Mask = uint32x4_t;  // a lane is all ones or all zeros
 constexpr int kLanes = 4;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 4;
+constexpr int kAttentionRows = 6;
+constexpr int kAttentionVectors = 4;
 
 HEDDLE_INLINE F32 zero() { return vdupq_n_f32(0.0f); }
 HEDDLE_INLINE F32 broadcast(float x) { return vdupq_n_f32(x); }

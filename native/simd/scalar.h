@@ -10,6 +10,8 @@ using Mask = bool;
 constexpr int kLanes = 1;
 constexpr int kTileRows = 4;
 constexpr int kTileVectors = 4;
+constexpr int kAttentionRows = 4;
+constexpr int kAttentionVectors = 4;
 
 HEDDLE_INLINE uint32_t bitsOf(float x) {
   uint32_t bits;
