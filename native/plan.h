@@ -36,9 +36,9 @@ struct Node {
   const Signature* signature;
   size_t operands;  // first of `inputs` inputs and then `outputs` outputs, in Plan::operands
   int32_t inputs, outputs;
-  size_t ints, floats;  // first, in Plan::ints and Plan::floats
-  bool barrier;         // the team meets before this node
-  bool writesState;
+  size_t ints, floats;    // first, in Plan::ints and Plan::floats
+  bool barrier;           // the team meets before this node
+  int32_t statesWritten;  // the first so many of the outputs
   bool checkAtRun;
 };
 

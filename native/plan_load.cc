@@ -203,7 +203,7 @@ class Loader {
       readInt(number, node, signature.ints[static_cast<size_t>(i)]);
     for (int64_t i = 0; i < floats; ++i)
       readFloat(number, node, signature.floats[static_cast<size_t>(i)]);
-    node.writesState = isWritten(signature.outputs[0]);
+    for (const OperandPattern& output : signature.outputs) node.statesWritten += isWritten(output);
     const NodeView view = {number,
                            node.kernel->name,
                            &signature,
@@ -316,11 +316,12 @@ void noteWrites(Plan* plan) {
   plan->firstWrite = static_cast<int64_t>(plan->nodes.size());
   for (size_t i = plan->nodes.size(); i-- > 0;) {
     const Node& node = plan->nodes[i];
-    if (!node.writesState) continue;
-    plan->firstWrite = static_cast<int64_t>(i);
-    const Operand& target = plan->operands[node.operands + static_cast<size_t>(node.inputs)];
-    const Value& value = plan->values[static_cast<size_t>(target.value)];
-    plan->written.push_back(plan->states[static_cast<size_t>(value.index)].get());
+    if (node.statesWritten > 0) plan->firstWrite = static_cast<int64_t>(i);
+    for (int32_t j = 0; j < node.statesWritten; ++j) {
+      const Operand& target = plan->operands[node.operands + static_cast<size_t>(node.inputs + j)];
+      const Value& value = plan->values[static_cast<size_t>(target.value)];
+      plan->written.push_back(plan->states[static_cast<size_t>(value.index)].get());
+    }
   }
   // One order for all plans, so that two threads can never wait for each other's states.
   std::sort(plan->written.begin(), plan->written.end());

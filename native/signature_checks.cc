@@ -152,6 +152,8 @@ void checkUnfoldGradient(const NodeView& view) {
 
 void checkDescend(const NodeView& view) { expectFixedColumns(view, "rates", view.inputs[3], 3); }
 
+void checkAdam(const NodeView& view) { expectFixedColumns(view, "rates", view.inputs[1], 3); }
+
 void checkArgmax(const NodeView& view) { expectFixedColumns(view, "y", view.outputs[0], 2); }
 
 void checkLogitBlocks(const NodeView& view) {

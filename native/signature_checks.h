@@ -26,6 +26,7 @@ void checkUnfoldGradient(const NodeView& view);
 void checkColumnsGradient(const NodeView& view);
 
 void checkDescend(const NodeView& view);
+void checkAdam(const NodeView& view);
 
 void checkCrossEntropyPart(const NodeView& view);
 void checkCrossEntropyOfParts(const NodeView& view);

@@ -152,6 +152,8 @@ const Line kLines[] = {
   {"moment", "before f32[*], gradient f32[*], factor? f32[1] -> f32[*]", {{"order", 1, 2}}, {"keep", "take"}},
   {"descend", "parameter f32[*], direction f32[*], squares? f32[*], rates f32[O] -> f32[*]",
    {{"sign", 0, 1}}, {"weightDecay", "epsilon"}, false, checkDescend},
+  {"adam", "gradient f32[*], rates f32[O], factor? f32[1], guard? f32[1] -> state[*], first state[*], second state[*]",
+   {}, {"beta1", "beta2", "weightDecay", "epsilon"}, false, checkAdam},
   {"quantizeBlocks", "x f32[R,C] -> blocks[R,C]", {}, {}},
   {"linearInt4", "x blocks[R,K], weight packed[N,K], bias? f32[N], residual? f32[R,N] -> f32[R,N]",
    {kActivation}, {}, false, checkLinearInt4},

@@ -1,4 +1,5 @@
 /** Reads files with typed errors. */
+import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { HeddleError } from '../errors.js';
@@ -57,6 +58,21 @@ export async function readFully(
     }
     done += bytesRead;
   }
+}
+
+/** Adds the bytes of a range to a digest, some at a time, so that the event loop is not held. @throws ERR_FILE. */
+export async function hashRange(
+  hash: Hash,
+  { path, offset, bytes }: { path: string; offset: number; bytes: number },
+): Promise<void> {
+  await withFile(path, async (file) => {
+    const part = new Uint8Array(Math.min(bytes, 2 ** 20));
+    for (let done = 0; done < bytes; done += part.length) {
+      const next = part.subarray(0, Math.min(part.length, bytes - done));
+      await readFully(file, next, offset + done, path);
+      hash.update(next);
+    }
+  });
 }
 
 /** The whole of a file of at most `limit` bytes. @throws ERR_FORMAT, with its size, for a larger one. */

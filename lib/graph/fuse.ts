@@ -27,7 +27,8 @@ export function fuseNodes(program: Program): Program {
     const { operands } = nodes[at] as ProgramNode;
     for (let i = at + 1; i < nodes.length; i++) {
       const later = nodes[i];
-      if (later && operands.includes(later.result)) return true;
+      if (later && [later.result, ...later.further].some((value) => operands.includes(value)))
+        return true;
     }
     return false;
   };

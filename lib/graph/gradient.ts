@@ -174,8 +174,11 @@ function refuseWrittenStates(nodes: readonly Tensor[], wanted: ReadonlySet<Tenso
   const written = new Map<State, Tensor>();
   for (const value of nodes) {
     const node = sourceNode(value);
-    const state = stateOf(value);
-    if (node && state && ruleOf(node.op).writes !== undefined) written.set(state, value);
+    for (const target of (node && ruleOf(node.op).writes) ?? []) {
+      const operand = node?.operands[target];
+      const state = operand && stateOf(operand);
+      if (state) written.set(state, value);
+    }
   }
   for (const value of wanted) {
     for (const operand of [value, ...(sourceNode(value)?.operands ?? [])]) {
@@ -191,10 +194,11 @@ function refuseWrittenStates(nodes: readonly Tensor[], wanted: ReadonlySet<Tenso
 
 /** The state that a value is: itself, or as some writes have left it. */
 function stateOf(value: Tensor): State | undefined {
-  const node = sourceNode(value);
-  if (!node) return value.source.kind === 'state' ? value.source.state : undefined;
-  const { writes } = ruleOf(node.op);
-  const target = writes === undefined ? undefined : node.operands[writes];
+  const { source } = value;
+  if (source.kind === 'state') return source.state;
+  const node = sourceNode(source.kind === 'further' ? source.of : value);
+  const { writes = [] } = node ? ruleOf(node.op) : {};
+  const target = node?.operands[writes[source.kind === 'further' ? source.index + 1 : 0] ?? -1];
   return target && stateOf(target);
 }
 

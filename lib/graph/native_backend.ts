@@ -54,8 +54,8 @@ export class NativeBackend implements Backend {
   private fused(program: Program, states: readonly State[]): Program {
     let fused = this.fusedPrograms.get(program);
     if (!fused) {
-      for (const { result } of program.nodes) {
-        const source = program.values[result]?.source;
+      for (const written of program.nodes.flatMap(({ result, further }) => [result, ...further])) {
+        const source = program.values[written]?.source;
         const state = source?.kind === 'state' ? states[source.state] : undefined;
         if (state) this.changing.add(state);
       }

@@ -105,12 +105,13 @@ export function trace(
       numbers.set(value, number);
     } else if (source.kind === 'op') {
       const operands = source.operands.map(numberOf);
-      const written = ruleOf(source.op).writes;
-      const result =
-        written === undefined ? addValue(value, { kind: 'op' }) : (operands[written] ?? -1);
-      numbers.set(value, result);
       const { op, attributes } = source;
-      const further = (ruleOf(op).further ?? []).map(() => -1);
+      const { writes, further: others = [] } = ruleOf(op);
+      const [result, ...states] = writes?.map((i) => operands[i] ?? -1) ?? [
+        addValue(value, { kind: 'op' }),
+      ];
+      numbers.set(value, result);
+      const further = others.map((_, i) => states[i] ?? -1);
       furtherOf.set(value, further);
       nodes.push({ op, operands, result, further, attributes, name: value.name ?? value.path });
     } else if (source.kind === 'further') {

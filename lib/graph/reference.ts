@@ -52,10 +52,11 @@ export function runReference(
     };
     const output = outputOf(node.result);
     const further = node.further.map((value) => (value < 0 ? undefined : outputOf(value)));
-    if (rule.writes !== undefined) {
-      output.data.set(values[node.result]?.data as Float64Array);
-      written.set(node.result, output.data);
-    }
+    [output, ...further].slice(0, rule.writes?.length ?? 0).forEach((state, i) => {
+      const number = i === 0 ? node.result : (node.further[i - 1] as number);
+      state?.data.set(values[number]?.data as Float64Array);
+      if (state) written.set(number, state.data);
+    });
     const operands = node.operands.map((operand) => values[operand]) as ReferenceTensor[];
     rule.reference(operands, node.attributes, output, further);
     values[node.result] = output;

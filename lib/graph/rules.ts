@@ -94,8 +94,11 @@ export interface OpRule<A extends Attributes = Attributes> {
   readonly recomputed?: true;
   /** The operand whose memory the result may take, where nothing reads that operand afterwards; the kernel's first one (native/signatures.cc). */
   readonly inPlace?: number;
-  /** Index of the operand, always a state, that the op writes; its result is that state, changed. */
-  readonly writes?: number;
+  /**
+   * Operands, always states, that the op writes. Its result is the first of them, changed; those after are its further results,
+   * whether something reads them or not.
+   */
+  readonly writes?: readonly number[];
 }
 
 /** An operand as `lower` sees it; a negative dim is a symbol. */

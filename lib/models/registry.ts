@@ -114,6 +114,13 @@ const architectures: ReadonlyMap<string, Architecture> = new Map(
 export const hasHead = (architecture: string, kind: HeadKind): boolean =>
   architecture.endsWith(suffixes[kind]);
 
+/** The architectures with the head of a kind: that of a `model_type`, or of all families where it is none of theirs. */
+export function architecturesWith(kind: HeadKind, modelType: unknown): string[] {
+  const able = families.filter(({ family }) => family[kind]);
+  const own = able.filter(({ type }) => type === modelType);
+  return (own.length > 0 ? own : able).map((entry) => nameOf(entry, kind));
+}
+
 /** The base architecture of a `model_type`, for a config.json that names no architecture. */
 const baseOfType: ReadonlyMap<string | undefined, string> = new Map(
   families.map((entry) => [entry.type, nameOf(entry, 'base')]),

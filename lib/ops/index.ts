@@ -32,7 +32,7 @@ export { linearCrossEntropy } from './linear_cross_entropy.js';
 export { logitBlocks } from './logit_blocks.js';
 export { joinExperts, linearExperts, routeExperts } from './mixture.js';
 export { layerNorm, rmsNorm } from './norm.js';
-export { clipFactor, descend, moment, sumOfSquares } from './optimizer.js';
+export { type AdamStep, adam, clipFactor, descend, moment, sumOfSquares } from './optimizer.js';
 export {
   type PagedAttentionOptions,
   type PagedSegments,

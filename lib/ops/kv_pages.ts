@@ -49,7 +49,7 @@ type PageAttributes = { heads: number; transposed: boolean; dtype: NativeDType }
 const appendRule = registerOp<PageAttributes>({
   name: 'appendPages',
   operands: ['pages', 'source', 'slots'],
-  writes: 0,
+  writes: [0],
   infer([pages, source, slots], { heads }) {
     const { size, dtype } = pagesOf(pages, 'pages', heads);
     const [rows, columns] = dims(float32(source, 'source'), 'source', ['rows', 'columns']);
@@ -104,7 +104,7 @@ export function appendPages(
 const copyRule = registerOp<{ heads: number }>({
   name: 'copyPages',
   operands: ['pages', 'from', 'to'],
-  writes: 0,
+  writes: [0],
   infer([pages, from, to], { heads }) {
     const { dtype } = pagesOf(pages, 'pages', heads);
     expectInt32(from, 'from', [from?.shape[0] ?? 0]);

@@ -5,6 +5,7 @@ import { bytesOf, type CostOperand, type Operand, registerOp } from '../graph/ru
 import { elementCount } from '../graph/shape.js';
 import { record, type Tensor } from '../graph/tensor.js';
 import { expectFloat32, float32 } from './operands.js';
+import { checkState } from './state.js';
 
 const cost =
   (flopsPerElement: number) =>
@@ -147,4 +148,83 @@ export function descend(
     epsilon,
     sign,
   });
+}
+
+type AdamAttributes = {
+  betas: readonly [number, number];
+  weightDecay: number;
+  epsilon: number;
+};
+
+const adamRule = registerOp<AdamAttributes>({
+  name: 'adam',
+  operands: ['parameter', 'first', 'second', 'gradient', 'rates', 'factor?', 'guard?'],
+  writes: [0, 1, 2],
+  further: [1, 2].map((i) => ({
+    name: ['', 'first', 'second'][i] as string,
+    infer: (operands) => operands[i] as Operand,
+  })),
+  infer([parameter, first, second, gradient, rates, factor, guard], attributes) {
+    const { betas, weightDecay, epsilon } = attributes;
+    for (const beta of betas) checkFloat('betas', beta);
+    checkFloat('weightDecay', weightDecay);
+    checkFloat('epsilon', epsilon, 0);
+    expectFloat32(float32(rates, 'rates'), 'rates', [3]);
+    expectFloat32(factor, 'factor', [1]);
+    expectFloat32(guard, 'guard', [1]);
+    const names = ['parameter', 'first', 'second', 'gradient'];
+    return alike([parameter, first, second, gradient], names);
+  },
+  reference([, , , gradient, rates, factor, guard], attributes, parameter, [first, second]) {
+    if (!Number.isFinite(guard?.data[0] ?? 0) || !first || !second) return;
+    const { betas, weightDecay, epsilon } = attributes;
+    const [rate, c1, c2] = rates.data;
+    const clip = factor?.data[0] ?? 1;
+    gradient.data.forEach((value, i) => {
+      const g = clip * value;
+      first.data[i] = betas[0] * first.data[i] + (1 - betas[0]) * g;
+      second.data[i] = betas[1] * second.data[i] + (1 - betas[1]) * g ** 2;
+      const step = (first.data[i] * c1) / (Math.sqrt(second.data[i] * c2) + epsilon);
+      parameter.data[i] -= rate * (step + weightDecay * parameter.data[i]);
+    });
+  },
+  lower: ({ betas, weightDecay, epsilon }) => ({
+    kernel: 'adam',
+    operands: [3, 4, 5, 6],
+    ints: [],
+    floats: [...betas, weightDecay, epsilon],
+  }),
+  cost: ([parameter]) => ({
+    flops: 18 * elementCount(parameter.shape),
+    bytes: 7 * bytesOf(parameter),
+  }),
+});
+
+/** What one step of Adam reads and writes of a parameter. */
+export interface AdamStep {
+  /** States, float32 of one shape, that are written: the parameter and its two moments. */
+  parameter: Tensor;
+  first: Tensor;
+  second: Tensor;
+  /** Of that shape. */
+  gradient: Tensor;
+  /** Float32 [3], as of `descend`. */
+  rates: Tensor;
+  /** Float32 [1], what the gradient is multiplied by; left out: 1. */
+  factor?: Tensor | undefined;
+  /** Float32 [1]: where it is not finite when the plan runs, nothing is written. */
+  guard?: Tensor | undefined;
+}
+
+/**
+ * Adam in one pass over memory: a `moment` of either order, `descend` over the root of the second, and the writes of all three
+ * (Kingma & Ba 2015, algorithm 1; weight decay as Loshchilov & Hutter 2019, algorithm 2). @returns the parameter as it is
+ * afterwards.
+ */
+export function adam(step: AdamStep, options: AdamAttributes): Tensor {
+  checkOptions('adam', options, ['betas', 'weightDecay', 'epsilon']);
+  const { parameter, first, second, gradient, rates, factor, guard } = step;
+  for (const state of [parameter, first, second]) checkState(state, 'adam');
+  const operands = [parameter, first, second, gradient, rates, factor, guard];
+  return record(adamRule, operands, options);
 }

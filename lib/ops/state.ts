@@ -6,7 +6,7 @@ import { dims, expectFloat32, expectInt32, float32 } from './operands.js';
 const assignRule = registerOp<Record<string, never>>({
   name: 'assign',
   operands: ['state', 'source', 'guard?'],
-  writes: 0,
+  writes: [0],
   infer([state, source, guard]) {
     const { shape } = float32(state, 'state');
     expectFloat32(source, 'source', shape);
@@ -23,7 +23,7 @@ const assignRule = registerOp<Record<string, never>>({
 const appendRule = registerOp<Record<string, never>>({
   name: 'append',
   operands: ['state', 'source', 'at'],
-  writes: 0,
+  writes: [0],
   infer([state, source, at]) {
     const [capacity, columns] = dims(float32(state, 'state'), 'state', ['capacity', 'columns']);
     const [, width] = dims(float32(source, 'source'), 'source', ['rows', 'columns']);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -6,6 +7,7 @@ import {
   adapterWeightsName,
   isModule,
 } from '../checkpoints/adapter_files.js';
+import { hashRange } from '../checkpoints/file_reading.js';
 import { replaceFile, writingError } from '../checkpoints/file_writing.js';
 import type { JsonFields } from '../checkpoints/json_file.js';
 import { safetensorsBytes } from '../checkpoints/safetensors_writer.js';
@@ -52,6 +54,22 @@ export class AdapterTraining {
   get settings(): Readonly<Record<'alpha' | 'rsLora' | 'dropout', unknown>> {
     const { lora_alpha, use_rslora, lora_dropout } = this.of.adapter.fields;
     return { alpha: lora_alpha, rsLora: use_rslora ?? false, dropout: lora_dropout ?? 0 };
+  }
+
+  /**
+   * A digest of the weights that stay as they are, by which a run that goes on with the adapter tells that it is over the same model,
+   * wherever that lies by now. @throws ERR_FILE.
+   */
+  async baseDigest(): Promise<string> {
+    const hash = createHash('sha256');
+    for (const { name, dtype, source } of this.all) {
+      if (this.isTrained(name)) continue;
+      hash.update(`${name} ${dtype} `);
+      const ranges =
+        source.kind === 'file' ? [source.range] : source.kind === 'files' ? source.ranges : [];
+      for (const range of ranges) await hashRange(hash, range);
+    }
+    return hash.digest('hex').slice(0, 16);
   }
 
   /** What is trained: the changes of projections, and the layers that are saved whole. */

@@ -195,7 +195,7 @@ export async function train<T extends TrainingTask>(
           weights,
           backend,
           companions: options.companions ?? new Map(),
-          identity: identityOf(model, options, data.length),
+          identity: await identityOf(model, options, data.length),
           newest: keepNewest,
           best: keepBest,
         });
@@ -251,11 +251,11 @@ export async function train<T extends TrainingTask>(
  * What must be as it was for a run to go on to the same bits, by the names of options. Steps and learning rate may be others: a run
  * may be made longer.
  */
-function identityOf(
+async function identityOf(
   model: TrainableModel | TrainableTransformer,
   options: TrainOptions,
   examples: number,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   const { task, seed = 0, batchTokens = 2048, batchExamples, accumulate = 1 } = options;
   const { clipNorm = 1, average = 0, dropout = 0, dtype = 'float32', groups } = options;
   const { optimizer = adamW(), smoothing, masking, temperature, pooling } = options;
@@ -265,7 +265,7 @@ function identityOf(
     ...{ clipNorm, average, dropout, dtype, groups: groups?.length ? groups : undefined },
     ...{ smoothing: smoothing || undefined, maskRate: masking?.rate, temperature, pooling },
     ...namedBelow('optimizer', optimizer.settings),
-    ...namedBelow('lora', adapter?.settings),
+    ...namedBelow('lora', adapter && { ...adapter.settings, base: await adapter.baseDigest() }),
   };
 }
 

@@ -114,7 +114,13 @@ export class TrainingFolder implements CheckpointStore {
       const [here, there] = [JSON.stringify(expected), JSON.stringify(identity[name])];
       if (here === there) continue;
       const where = `${path}: ${name}`;
-      throw mismatch('ERR_CONFIG', where, `${here}, as in this run`, `${there ?? 'nothing'}`);
+      const reason = name === 'lora.base' ? ': its adapter is over another model' : '';
+      throw mismatch(
+        'ERR_CONFIG',
+        where,
+        `${here}, as in this run`,
+        `${there ?? 'nothing'}${reason}`,
+      );
     }
     await this.loadWeights(path);
     const { tensors } = await openCheckpoint(join(path, 'optimizer.safetensors'));

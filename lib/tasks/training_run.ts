@@ -6,7 +6,7 @@ import { fileError, kindOf } from '../checkpoints/file_reading.js';
 import { isFields, type JsonFields, ownField } from '../checkpoints/json_file.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { dropoutRates } from '../layers/train_mode.js';
-import { architectureOf, hasHead } from '../models/registry.js';
+import { architectureOf, architecturesWith, hasHead } from '../models/registry.js';
 import { type Pooling, poolings } from '../ops/pool.js';
 import {
   characterTokenizer,
@@ -223,6 +223,7 @@ async function modelOf(
     }
     return loadTrainable(model, adapter);
   }
+  if (!translates) checkNamed(model, task, where);
   const { pad = 0, eos } = tokenizer.specialIds;
   const fields: JsonFields = {
     vocab_size: tokenizer.idBound,
@@ -241,6 +242,34 @@ async function modelOf(
   }
   return translates ? freshTransformer(fields, seed, where) : freshTrainable(fields, seed, where);
 }
+
+/** Without the name of a class, a model has no head to be trained by. @throws ERR_CONFIG with the names there are. */
+function checkNamed(
+  model: JsonFields,
+  task: Exclude<TrainingTask, 'sequence-to-sequence'>,
+  where: string,
+): void {
+  const named = ownField(model, 'architectures');
+  if (named !== undefined && !(Array.isArray(named) && named.length === 0)) return;
+  const names = architecturesWith(headOf[task], ownField(model, 'model_type'));
+  const [first] = names;
+  const expected =
+    names.length === 1 ? `["${first}"]` : `one of ${names.join(', ')}, as ["${first}"]`;
+  throw mismatch(
+    'ERR_CONFIG',
+    `${where}.architectures`,
+    expected,
+    named ? 'an empty list' : 'nothing',
+  );
+}
+
+/** What a task trains a model by. */
+const headOf = {
+  'language-model': 'causalLm',
+  'masked-language-model': 'maskedLm',
+  classification: 'sequenceClassification',
+  contrastive: 'base',
+} as const;
 
 const adapterOf = (lora: JsonFields, seed: number): LoraOptions =>
   ({ seed, ...lora }) as unknown as LoraOptions;

@@ -1,7 +1,7 @@
 import { checkFloat, checkOptions } from '../graph/options.js';
 import type { State } from '../graph/state.js';
 import { stateTensor, type Tensor } from '../graph/tensor.js';
-import { descend, moment } from '../ops/index.js';
+import { adam as adamStep, descend, moment } from '../ops/index.js';
 
 /** One parameter's part in a step. */
 export interface Update {
@@ -17,7 +17,9 @@ export interface Update {
   readonly weightDecay: number;
   /** A state, by default of the parameter's shape, zeros at first, which the optimiser keeps under this name. */
   state(name: string, shape?: readonly number[]): State;
-  /** `assign`, but for a step whose loss or gradients are not finite, which writes nothing. */
+  /** Float32 [1], not finite where loss or gradients are not: such a step writes nothing. */
+  readonly guard: Tensor;
+  /** `assign` under this guard. */
   write(target: Tensor, value: Tensor): Tensor;
 }
 
@@ -35,16 +37,15 @@ export interface Optimizer {
   update(of: Update): Tensor[];
 }
 
-/** Writes a running mean of gradients, or of their squares. @returns the mean afterwards, and the write. */
+/** Writes a running mean of gradients. @returns the mean afterwards, and the write. */
 function running(
   { gradient, factor, state, write }: Update,
   name: string,
   keep: number,
   take: number,
-  order: 1 | 2 = 1,
 ): { mean: Tensor; write: Tensor } {
   const before = stateTensor(state(name));
-  const mean = moment(before, gradient, { keep, take, order, factor });
+  const mean = moment(before, gradient, { keep, take, factor });
   return { mean, write: write(before, mean) };
 }
 
@@ -101,20 +102,28 @@ function adaptive(name: string, options: AdamOptions, isDecoupled: boolean): Opt
       1 / (1 - second ** step),
     ],
     update(of) {
-      const { parameter, factor, rates } = of;
+      const { parameter, factor } = of;
       const decay = { keep: of.weightDecay, take: 1, factor };
       const whole =
         isDecoupled || of.weightDecay === 0
           ? of
           : { ...of, gradient: moment(parameter, of.gradient, decay), factor: undefined };
-      const mean = running(whole, 'first moment', first, 1 - first);
-      const squares = running(whole, 'second moment', second, 1 - second, 2);
-      const next = descend(parameter, mean.mean, rates, {
-        squares: squares.mean,
-        epsilon,
-        weightDecay: isDecoupled ? of.weightDecay : 0,
-      });
-      return [mean.write, squares.write, of.write(parameter, next)];
+      const { gradient, rates, guard } = whole;
+      const [mean, squares] = [
+        stateTensor(of.state('first moment')),
+        stateTensor(of.state('second moment')),
+      ];
+      const step = {
+        parameter,
+        first: mean,
+        second: squares,
+        gradient,
+        rates,
+        factor: whole.factor,
+        guard,
+      };
+      const weightDecay = isDecoupled ? of.weightDecay : 0;
+      return [adamStep(step, { betas: [first, second], weightDecay, epsilon })];
     },
   };
 }

@@ -268,6 +268,7 @@ export class TrainingStep {
         factors: factors[group] ?? {},
         weightDecay: groups[group]?.weightDecay ?? optimizer.weightDecay,
         state: (name, shape = state.shape) => this.keep(state, name, shape),
+        guard,
         write: (target, value) => assign(target, value, guard),
       });
       if (average === undefined) return writes;

@@ -6,6 +6,8 @@ namespace heddle::HEDDLE_ISA {
 
 constexpr int64_t kSumColumns = 64;  // of a work item: four cache lines of each row
 constexpr int64_t kSumRows = 64;
+// Rows lie a page or more apart, where the hardware does not see what comes next.
+constexpr int64_t kSumRowsAhead = 8;
 
 // Σ over rows of the item's columns; b may be null.
 static void sumColumns(const float* a, const float* b, int64_t rows, int64_t stride,
@@ -18,6 +20,11 @@ static void sumColumns(const float* a, const float* b, int64_t rows, int64_t str
     for (int64_t v = 0; v < vectors; v++) parts[v] = zero();
     const int64_t end = smaller(block + kSumRows, rows);
     for (int64_t r = block; r < end; r++) {
+      const int64_t ahead = smaller(r + kSumRowsAhead, rows - 1) * stride;
+      for (int64_t i = 0; i < columns; i += kLine / 4) {
+        prefetch(a + ahead + i);
+        if (b) prefetch(b + ahead + i);
+      }
       forEachVector(columns, [&](int64_t i, int n) {
         const F32 value = loadUpTo(a + r * stride + i, n);
         F32& part = parts[i / kLanes];

@@ -75,4 +75,37 @@ static void descend(const Call& call, int, int, Scratch) {
   });
 }
 
+static void adam(const Call& call, int, int, Scratch) {
+  const float* gradient = static_cast<const float*>(call.inputs[0].data);
+  const float* rates = static_cast<const float*>(call.inputs[1].data);
+  const float* clip = static_cast<const float*>(call.inputs[2].data);
+  const float* guard = static_cast<const float*>(call.inputs[3].data);
+  if (guard && !__builtin_isfinite(*guard)) return;
+  float* p = static_cast<float*>(call.outputs[0].data);
+  float* means = static_cast<float*>(call.outputs[1].data);
+  float* squares = static_cast<float*>(call.outputs[2].data);
+  const F32 rate = broadcast(rates[0]), first = broadcast(rates[1]), second = broadcast(rates[2]);
+  const F32 keepMean = broadcast(static_cast<float>(call.floats[0]));
+  const F32 keepSquare = broadcast(static_cast<float>(call.floats[1]));
+  const F32 takeMean = broadcast(static_cast<float>(1 - call.floats[0]));
+  const F32 takeSquare = broadcast(static_cast<float>(1 - call.floats[1]));
+  const F32 decay = broadcast(static_cast<float>(call.floats[2]));
+  const F32 epsilon = broadcast(static_cast<float>(call.floats[3]));
+  const F32 factor = broadcast(clip ? *clip : 1.0f);
+  forEachSpan(call, countElements(call.outputs[0]), [&](int64_t begin, int64_t end) {
+    forEachVector(end - begin, [&](int64_t i, int n) {
+      const int64_t at = begin + i;
+      const F32 g = mul(loadUpTo(gradient + at, n), factor);
+      const F32 mean = fma(g, takeMean, mul(loadUpTo(means + at, n), keepMean));
+      const F32 square = fma(mul(g, g), takeSquare, mul(loadUpTo(squares + at, n), keepSquare));
+      storeUpTo(means + at, mean, n);
+      storeUpTo(squares + at, square, n);
+      const F32 root = sqrt(mul(square, second));
+      const F32 step = div(mul(mean, first), add(root, epsilon));
+      const F32 value = loadUpTo(p + at, n);
+      storeUpTo(p + at, fnma(rate, fma(decay, value, step), value), n);
+    });
+  });
+}
+
 }  // namespace heddle::HEDDLE_ISA

@@ -6,8 +6,11 @@
 //   descend       p − rate·(step + weightDecay·p); the step is c₁·direction, over
 //                 √(c₂·squares) + epsilon where there are squares; or the direction's sign
 //
-// rate, c₁, c₂ are the three `rates`. Adam is a moment of either order and a descent (Kingma & Ba,
-// 2015, algorithm 1), with c = 1 / (1 − βᵗ). One rounding per operation.
+//   adam          a moment of either order and a descent over the root of the second, written to
+//                 parameter, first and second, in one pass; nothing where the guard is not finite
+//
+// rate, c₁, c₂ are the three `rates`; Adam's c is 1 / (1 − βᵗ) (Kingma & Ba, 2015, algorithm 1).
+// One rounding per operation.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -18,5 +21,6 @@ static void sumOfSquares(const Call& call, int thread, int threads, Scratch scra
 static void clipFactor(const Call& call, int thread, int threads, Scratch scratch);
 static void moment(const Call& call, int thread, int threads, Scratch scratch);
 static void descend(const Call& call, int thread, int threads, Scratch scratch);
+static void adam(const Call& call, int thread, int threads, Scratch scratch);
 
 }  // namespace heddle::HEDDLE_ISA

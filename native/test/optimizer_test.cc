@@ -88,5 +88,39 @@ TEST_P(OptimizerTest, DescentMatchesItsDefinition) {
   }
 }
 
+TEST_P(OptimizerTest, AdamIsItsPartsToTheBit) {
+  for (int64_t count : kCounts) {
+    const std::vector<float> p = normal(count, 1), m = normal(count, 2), g = normal(count, 3);
+    std::vector<float> v = normal(count, 4);
+    for (float& value : v) value *= value;
+    const auto of = [&](const std::vector<float>& values) { return Operand::f32({count}, values); };
+    const Operand rates = Operand::f32({3}, {0.1f, 1.25f, 2.5f}), clip = one(0.25f);
+    const auto mean = [&](const std::vector<float>& before, int64_t order, double keep) {
+      return run(table(), {"moment",
+                           {of(before), of(g), clip},
+                           {Operand::output({count})},
+                           {order},
+                           {keep, 1 - keep}});
+    };
+    const std::vector<float> first = mean(m, 1, 0.9), second = mean(v, 2, 0.99);
+    const std::vector<float> expected = run(table(), {"descend",
+                                                      {of(p), of(first), of(second), rates},
+                                                      {Operand::output({count})},
+                                                      {0},
+                                                      {0.5, 0.01}});
+    for (int threads = 1; threads <= 3; threads++) {
+      for (const float guard : {1.0f, NAN, INFINITY}) {
+        const std::vector<Operand> states = {of(p), of(m), of(v)};
+        run(table(), {"adam", {of(g), rates, clip, one(guard)}, states, {}, {0.9, 0.99, 0.5, 0.01}},
+            threads);
+        const bool writes = guard == 1;
+        expectSameBits(states[0].values(), writes ? expected : p, "parameter");
+        expectSameBits(states[1].values(), writes ? first : m, "first moment");
+        expectSameBits(states[2].values(), writes ? second : v, "second moment");
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace heddle::test

@@ -72,7 +72,7 @@ const reasons: Record<string, readonly string[]> = {
     'readPages',
   ],
   'counts as the identity, and rounds, which differences do not see': ['quantizeBlocks'],
-  'is a step of an optimiser': ['clipFactor', 'descend', 'moment', 'sumOfSquares'],
+  'is a step of an optimiser': ['adam', 'clipFactor', 'descend', 'moment', 'sumOfSquares'],
   'stands in gradients alone, of which no loss has a second derivative': [
     'activationGradient',
     'attentionBiasGradient',

@@ -10,7 +10,7 @@ import { gradientCases, largeGradientCases, weighted } from './gradient_cases.js
 import { Random } from './op_case.js';
 
 /** Ops that change states have tests of their own, in state.test.ts and kv_pages.test.ts. */
-const stateOps = ['assign', 'append', 'appendPages', 'copyPages', 'readPages'];
+const stateOps = ['adam', 'assign', 'append', 'appendPages', 'copyPages', 'readPages'];
 /** Ops that stand in the cases of others. */
 const partOps = ['joinParts', 'joinRows'];
 

@@ -4,9 +4,11 @@ import { ReferenceBackend } from '../../lib/graph/reference_backend.js';
 import { compile } from '../../lib/graph/run.js';
 import { SymbolicDim } from '../../lib/graph/shape.js';
 import { State } from '../../lib/graph/state.js';
-import { input, stateTensor, type Tensor } from '../../lib/graph/tensor.js';
+import { input, stateTensor, type Tensor, tensor } from '../../lib/graph/tensor.js';
 import * as ops from '../../lib/ops/index.js';
 import { nativeBackend } from '../native.js';
+import { firstDifference } from '../reference.js';
+import { Random } from './op_case.js';
 
 const backends: [string, () => Backend][] = [
   ['native', nativeBackend],
@@ -32,6 +34,43 @@ describe.each(backends)('states on the %s backend', (_, makeBackend) => {
       expect([...result.doubled.data]).toEqual([2 * (run + 1), 2 * (run + 1)]);
     }
     expect([...(await backend.read(counter))]).toEqual([3, 3]);
+  });
+
+  it('are written together by a step of Adam, as its parts would; by none whose guard is not finite', async () => {
+    const random = new Random(1);
+    const shape = [3, 7];
+    const [p, m, g] = [random.tensor(shape), random.tensor(shape), random.tensor(shape)];
+    const v = ops.multiply(m, m);
+    const options = { betas: [0.9, 0.99], weightDecay: 0.1, epsilon: 0.01 } as const;
+    const [rates, factor] = [tensor([0.1, 1.25, 2.5]), tensor([0.25])];
+    const [first, second] = ([1, 2] as const).map((order) => {
+      const keep = order === 1 ? 0.9 : 0.99;
+      return ops.moment(order === 1 ? m : v, g, { keep, take: 1 - keep, order, factor });
+    }) as [Tensor, Tensor];
+    const { weightDecay, epsilon } = options;
+    const parameter = ops.descend(p, first, rates, { squares: second, weightDecay, epsilon });
+    const expected = { parameter, first, second };
+    const before = { parameter: p, first: m, second: v };
+    for (const writes of [true, false]) {
+      const states = Object.keys(before).map(
+        (name) => new State(name, shape, 'float32', { kind: 'zeros' }),
+      );
+      const at = states.map(stateTensor) as [Tensor, Tensor, Tensor];
+      const set = Object.values(before).map((value, i) => ops.assign(at[i] as Tensor, value));
+      const guard = tensor([writes ? 1 : Number.NaN]);
+      const [parameter, first, second] = set as [Tensor, Tensor, Tensor];
+      const step = { parameter, first, second, gradient: g, rates, factor, guard };
+      const effects = [ops.adam(step, options)];
+      const wanted = writes ? expected : before;
+      const graph = await compile(wanted, new Map(), { backend, effects });
+      const results = Object.values(await graph.run({}));
+      for (const [i, state] of states.entries()) {
+        const found = [...(await backend.read(state))];
+        expect(firstDifference(found, results[i]?.data ?? [], 1e-6, 1e-6)).toBeUndefined();
+        state.dispose();
+      }
+      graph.dispose();
+    }
   });
 
   it('take rows at a place that each run gives', async () => {

@@ -126,6 +126,24 @@ describe('the file of a training run', () => {
     expect(await outcome).toMatch(message);
   });
 
+  it('does not go on with an adapter over another model of the same shapes', async () => {
+    const [base, same, other] = await Promise.all([tinyFolder(), tinyFolder(), tinyFolder()]);
+    const file = join(other, 'model.safetensors');
+    const bytes = await readFile(file);
+    bytes[bytes.length - 1] ^= 1;
+    await writeFile(file, bytes);
+    const lora = { targetModules: ['query'], r: 2, alpha: 4 };
+    const path = await runOf({ ...contrastive, model: base, lora, steps: 1 }, pairs, 'pairs.tsv');
+    await trainedBy(path);
+    await change(path, { steps: 2, model: other });
+    await expect(trainedBy(path, { resume: true })).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      message: expect.stringMatching(/lora\.base: expected .* its adapter is over another model/),
+    });
+    await change(path, { model: same });
+    await trainedBy(path, { resume: true });
+  });
+
   it('saves an embedder that makes the vectors which it has learnt', async () => {
     const settings = {
       ...contrastive,
@@ -205,6 +223,16 @@ describe('the file of a training run', () => {
       'an option of an adapter',
       { ...contrastive, model: tinyBert, lora: { targetModules: ['query'], rank: 2 } },
       /ERR_CONFIG.*lora.*rank/,
+    ],
+    [
+      'a model without a class',
+      { model: { ...gpt2, architectures: undefined, model_type: undefined } },
+      /ERR_CONFIG.*model\.architectures: expected one of GPT2LMHeadModel, .*LlamaForCausalLM.*nothing/,
+    ],
+    [
+      'a model of a type without a class',
+      { model: { ...gpt2, architectures: [], model_type: 'gpt2' } },
+      /ERR_CONFIG.*expected \["GPT2LMHeadModel"\], found an empty list/,
     ],
     ['a misspelt key', { stepz: 3 }, /ERR_CONFIG.*stepz.*'steps'/],
     ['a key like none', { qwertyuiop: 3 }, /ERR_CONFIG.*qwertyuiop.*one of task/],
