@@ -26,6 +26,9 @@ const defaultMaxNewTokens = 256;
 /** As @huggingface/transformers and its Python sibling have it. */
 const defaultTopK = 50;
 
+/** With less, logits would be divided out of float32's range; nothing but the best is drawn with this one already. */
+const leastTemperature = 1e-6;
+
 const samplingOptions = ['temperature', 'topK', 'topP', 'minP', 'typicalP'] as const;
 const beamOptions = ['lengthPenalty', 'earlyStopping'] as const;
 
@@ -138,7 +141,7 @@ export function settingsFor(
     minNewTokens: merged.minNewTokens ?? 0,
     doSample,
     // Of a checkpoint that is sampled with temperature 0 nothing can be drawn.
-    temperature: merged.temperature || 1,
+    temperature: Math.max(merged.temperature || 1, leastTemperature),
     topK: merged.topK ?? defaultTopK,
     topP: merged.topP ?? 1,
     minP: merged.minP ?? 0,

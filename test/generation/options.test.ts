@@ -51,6 +51,8 @@ describe('options that are refused, by name', () => {
     ['generate: forcedEosTokenId', { forcedEosTokenId: 'x' }],
     ['generate: stop', { stop: ['a', ''] }],
     ['generate: numBeams', { numBeams: 0 }],
+    ['generate: numBeams', { numBeams: 1e6 }],
+    ['generate: numReturnSequences', { numReturnSequences: 1e9, temperature: 1 }],
     ['generate: earlyStopping', { earlyStopping: 'always', numBeams: 2 }],
     ['generate: earlyStopping', { earlyStopping: true }],
     ['generate: lengthPenalty', { lengthPenalty: 2, numBeams: 1 }],
