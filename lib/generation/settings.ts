@@ -51,6 +51,11 @@ export function checkOptionsOf(
   ) {
     throw contradiction(where, sampled, 'doSample: false', String(given[sampled]));
   }
+  if ((given.minNewTokens ?? 0) > (given.maxNewTokens ?? Infinity)) {
+    const expected = `at most maxNewTokens, ${given.maxNewTokens}`;
+    const name = `${where}: minNewTokens`;
+    throw mismatch('ERR_ARGUMENT', name, expected, String(given.minNewTokens));
+  }
   const beams = given.numBeams ?? 1;
   if (where === 'stream') {
     if (beams > 1) throw contradiction(where, 'numBeams', 'a stream', String(beams));

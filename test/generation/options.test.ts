@@ -51,6 +51,7 @@ describe('options that are refused, by name', () => {
     ['generate: forcedEosTokenId', { forcedEosTokenId: 'x' }],
     ['generate: stop', { stop: ['a', ''] }],
     ['generate: numBeams', { numBeams: 0 }],
+    ['generate: minNewTokens', { minNewTokens: 6, maxNewTokens: 5 }],
     ['generate: numBeams', { numBeams: 1e6 }],
     ['generate: numReturnSequences', { numReturnSequences: 1e9, temperature: 1 }],
     ['generate: earlyStopping', { earlyStopping: 'always', numBeams: 2 }],
