@@ -27,6 +27,9 @@ async function generate(
   signal: AbortSignal,
 ): Promise<void> {
   const given = { ...generationOptionsOf(options), signal };
+  if (options.system !== undefined && !options.chat) {
+    throw new HeddleError('ERR_ARGUMENT', '--system: needs --chat');
+  }
   using model = await openLanguageModel('generate', options, signal);
   const prompt: Prompt = options.chat ? { messages: messagesOf(text, options.system) } : text;
   const begin = performance.now();

@@ -1,7 +1,8 @@
 /** Options of the commands that generate text, the same for all. */
 import type { Command } from 'cac';
-import { HeddleError } from '../errors.js';
-import type { GenerateOptions } from '../generation/options.js';
+import { mismatch } from '../errors.js';
+import { type GenerateOptions, kinds } from '../generation/options.js';
+import { describeValue } from '../graph/options.js';
 
 interface Flag {
   /** As it is written after `--`, with its value. */
@@ -46,18 +47,16 @@ export function withGenerationOptions(command: Command): Command {
   return command.option('--stop <text>', 'End where this text appears; may be given several times');
 }
 
-/** @throws ERR_ARGUMENT for a value that is no number. */
+/** @throws ERR_ARGUMENT naming the flag, before any model is opened. */
 export function generationOptionsOf(options: Readonly<Record<string, unknown>>): GenerateOptions {
   const given: Record<string, unknown> = {};
   for (const [name, { usage }] of Object.entries(flags)) {
     const value = options[name];
     if (value === undefined) continue;
-    if (typeof value !== 'number') {
+    const { expected, fits } = kinds[name as keyof typeof flags];
+    if (!fits(value)) {
       const flag = `--${usage.split(' ')[0]}`;
-      throw new HeddleError(
-        'ERR_ARGUMENT',
-        `${flag}: expected one number, found '${String(value)}'`,
-      );
+      throw mismatch('ERR_ARGUMENT', flag, expected, describeValue(value));
     }
     given[name] = value;
   }

@@ -86,6 +86,12 @@ const count = (min: number): Kind => ({
   fits: (value) => isCount(value, min),
 });
 
+/** Each takes a cache of its own: more than anybody searches among, and less than what a slip of the hand may ask for. */
+const sequences: Kind = {
+  expected: 'a whole number from 1 to 1024',
+  fits: (value) => isCount(value, 1) && (value as number) <= 1024,
+};
+
 const number = (min: number, max = Infinity): Kind => ({
   expected: max === Infinity ? `a number from ${min}` : `a number from ${min} to ${max}`,
   fits: (value) =>
@@ -170,13 +176,13 @@ export const kinds: { readonly [name in keyof (GenerateOptions & GenerationDefau
       return texts.every((text) => typeof text === 'string' && text !== '');
     },
   },
-  numBeams: count(1),
+  numBeams: sequences,
   lengthPenalty: finite,
   earlyStopping: {
     expected: "true, false or 'never'",
     fits: (value) => typeof value === 'boolean' || value === 'never',
   },
-  numReturnSequences: count(1),
+  numReturnSequences: sequences,
   logprobs: {
     expected: 'a whole number from 0, or true',
     fits: (value) => typeof value === 'boolean' || isCount(value, 0),

@@ -26,6 +26,9 @@ const defaultMaxNewTokens = 256;
 /** As @huggingface/transformers and its Python sibling have it. */
 const defaultTopK = 50;
 
+/** With less, logits would be divided out of float32's range; nothing but the best is drawn with this one already. */
+const leastTemperature = 1e-6;
+
 const samplingOptions = ['temperature', 'topK', 'topP', 'minP', 'typicalP'] as const;
 const beamOptions = ['lengthPenalty', 'earlyStopping'] as const;
 
@@ -47,6 +50,11 @@ export function checkOptionsOf(
     !(sampled === 'temperature' && given.temperature === 0)
   ) {
     throw contradiction(where, sampled, 'doSample: false', String(given[sampled]));
+  }
+  if ((given.minNewTokens ?? 0) > (given.maxNewTokens ?? Infinity)) {
+    const expected = `at most maxNewTokens, ${given.maxNewTokens}`;
+    const name = `${where}: minNewTokens`;
+    throw mismatch('ERR_ARGUMENT', name, expected, String(given.minNewTokens));
   }
   const beams = given.numBeams ?? 1;
   if (where === 'stream') {
@@ -138,7 +146,7 @@ export function settingsFor(
     minNewTokens: merged.minNewTokens ?? 0,
     doSample,
     // Of a checkpoint that is sampled with temperature 0 nothing can be drawn.
-    temperature: merged.temperature || 1,
+    temperature: Math.max(merged.temperature || 1, leastTemperature),
     topK: merged.topK ?? defaultTopK,
     topP: merged.topP ?? 1,
     minP: merged.minP ?? 0,

@@ -87,7 +87,7 @@ function checkedIds(where: string, ids: readonly number[], vocabSize: number): n
   const name = `${where}: prompt`;
   if (!Array.isArray(ids) || ids.length === 0) {
     const found = Array.isArray(ids) ? 'none' : describeValue(ids);
-    throw mismatch('ERR_INPUT', name, 'at least one id', found);
+    throw mismatch('ERR_INPUT', name, 'an array of at least one id', found);
   }
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
   if (wrong !== -1) {

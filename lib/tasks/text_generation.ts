@@ -122,7 +122,12 @@ export function textGeneration(
     const known = [...Object.keys(fieldNames), ...ownNames, ...withoutEffect];
     checkOptions(task, options, known);
     const several = textsOf(inputs);
-    if (options.streamer && several.length !== 1) {
+    const { streamer } = options;
+    if (streamer && !(typeof streamer.put === 'function' && typeof streamer.end === 'function')) {
+      const expected = 'an object with the methods put and end, as TextStreamer';
+      throw mismatch('ERR_ARGUMENT', `${task}: streamer`, expected, describeValue(streamer));
+    }
+    if (streamer && several.length !== 1) {
       throw mismatch('ERR_ARGUMENT', `${task}: streamer`, 'one text', `${several.length}`);
     }
     const results = await Promise.all(several.map((each) => one(each, options)));

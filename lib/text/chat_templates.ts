@@ -58,6 +58,8 @@ export class ChatTemplates {
   apply(messages: readonly ChatMessage[], options: ChatOptions = {}, now = new Date()): string {
     checkMessages(messages);
     const { tools, documents, addGenerationPrompt = true, templateVariables } = options;
+    checkObjects('tools', tools);
+    checkObjects('documents', documents);
     const variables = {
       messages,
       tools: tools ?? null,
@@ -121,6 +123,14 @@ function checkMessages(messages: unknown): void {
       typeof role === 'string' ? `content that is ${describe(content)}` : describe(message);
     throw mismatch('ERR_INPUT', `messages[${index}]`, expected, found);
   });
+}
+
+function checkObjects(name: string, given: unknown): void {
+  if (given === undefined || (Array.isArray(given) && given.every(isObject))) return;
+  const found = Array.isArray(given)
+    ? describe(given.find((each) => !isObject(each)))
+    : describe(given);
+  throw mismatch('ERR_INPUT', name, 'a list of objects', found);
 }
 
 /** As JSON has it: a template gets data, and never what a getter or a function would do. */

@@ -74,11 +74,12 @@ describe('heddle generate', () => {
   it('says what is wrong with a call', async () => {
     const cases: [args: string[], code: number, message: RegExp][] = [
       [['w1'], 2, /--model: expected/],
-      [['--model', folder, '--top-k', 'x', 'w1'], 2, /--top-k: expected one number/],
+      [['--model', folder, '--top-k', 'x', 'w1'], 2, /--top-k: expected a whole number/],
+      [['--model', folder, '--system', 'w2', 'w1'], 2, /--system: needs --chat/],
       [
         ['--model', folder, '--top-p', '3', 'w1'],
         2,
-        /topP: expected a number above 0, up to 1, found 3/,
+        /--top-p: expected a number above 0, up to 1, found 3/,
       ],
       [
         ['--model', folder, 'w1 '.repeat(500)],

@@ -88,11 +88,18 @@ describe('generate', () => {
     expect(engine.pages.inUse).toBe(0);
   });
 
+  it('draws the best at a temperature that float32 does not hold', async () => {
+    using model = await open();
+    const [best] = await model.generate(prompts[0], { ...options, temperature: 0 });
+    const [drawn] = await model.generate(prompts[0], { ...options, temperature: 1e-320 });
+    expect(drawn.ids).toEqual(best.ids);
+  });
+
   it('refuses what it cannot continue, and goes on', async () => {
     using model = await open();
     const wrong: [prompt: unknown, options: object, code: string, message: RegExp][] = [
       ['a text', {}, 'ERR_UNSUPPORTED', /tokenizer/],
-      [{ inputIds: [] }, {}, 'ERR_INPUT', /prompt: expected at least one id/],
+      [{ inputIds: [] }, {}, 'ERR_INPUT', /prompt: expected an array of at least one id/],
       [{ inputIds: ids(96) }, {}, 'ERR_INPUT', /prompt.*context of 96.*96/],
       [{ inputIds: [1, 1000] }, {}, 'ERR_INPUT', /prompt\[1\].*1000/],
       [7, {}, 'ERR_ARGUMENT', /a text, \{ inputIds \}.*7/],

@@ -214,6 +214,10 @@ describe("pipeline('text-generation')", () => {
       expect(ids.at(-1)).toBe(BigInt(end));
     }
     const streamer = new TextStreamer(tokenizer);
+    await expect(generate('a', { streamer: 5 as never })).rejects.toMatchObject({
+      code: 'ERR_ARGUMENT',
+      where: 'text-generation: streamer',
+    });
     await expect(generate(['a', 'b'], { streamer })).rejects.toMatchObject({
       where: 'text-generation: streamer',
     });

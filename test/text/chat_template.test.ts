@@ -142,6 +142,10 @@ describe('messages', () => {
     expect(templates.apply([user])).toBe('hi');
     expect(templates.apply([user], { tools: [{ type: 'function' }] })).toBe('tools 1');
     expect(templates.apply([user], { tools: [] })).toBe('hi');
+    for (const wrong of ['x', null, [5], {}]) {
+      const message = /^tools: expected a list of objects, found/;
+      expect(() => templates.apply([user], { tools: wrong as never })).toThrow(message);
+    }
     expect(templates.apply([user], { tools: [{}], chatTemplate: 'default' })).toBe('hi');
     expect(() => templates.apply([user], { chatTemplate: 'other' })).toThrow(
       "chatTemplate: expected one of the templates default, tool_use, broken, found 'other'",
