@@ -9,11 +9,38 @@ export interface ArenaPlan {
   readonly bytes: number;
 }
 
-interface Buffer {
-  value: number;
-  bytes: number;
-  first: number;
+/** How long a run needs a buffer: from the node that makes it to the last that reads it, by their places. */
+export interface Lifetime {
+  readonly value: number;
+  readonly bytes: number;
+  readonly first: number;
   last: number;
+}
+
+/** Lifetimes of the intermediate values, in the order of their beginnings. @param bytesOf size of a value at capacity. */
+export function lifetimesOf(program: Program, bytesOf: (value: number) => number): Lifetime[] {
+  const { nodes, values } = program;
+  const isOutput = new Uint8Array(values.length);
+  for (const { value } of program.outputs) isOutput[value] = 1;
+  const lifetimes: Lifetime[] = [];
+  const lifetimeOf = new Array<Lifetime | undefined>(values.length).fill(undefined);
+  const begin = (value: number, at: number): void => {
+    if (value < 0 || isOutput[value] || values[value]?.source.kind !== 'op') return;
+    const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
+    const lifetime = { value, bytes, first: at, last: at };
+    lifetimeOf[value] = lifetime;
+    lifetimes.push(lifetime);
+  };
+  for (let at = 0; at < nodes.length; at++) {
+    const { result, further, operands } = nodes[at]!;
+    begin(result, at);
+    for (const value of further) begin(value, at);
+    for (const operand of operands) {
+      const lifetime = lifetimeOf[operand];
+      if (lifetime) lifetime.last = at;
+    }
+  }
+  return lifetimes;
 }
 
 /**
@@ -23,38 +50,22 @@ interface Buffer {
  *
  * @param bytesOf size of a value at capacity.
  */
-export function planArena(program: Program, bytesOf: (value: number) => number): ArenaPlan {
-  const { nodes, values } = program;
-  const isOutput = new Uint8Array(values.length);
-  for (const { value } of program.outputs) isOutput[value] = 1;
-  /** By size: there are far fewer sizes than buffers, and within one their order is that of their beginnings. */
-  const ofSize = new Map<number, Buffer[]>();
-  let count = 0;
-  const bufferOf = new Array<Buffer | undefined>(values.length).fill(undefined);
-  const begin = (value: number, at: number): void => {
-    if (value < 0 || isOutput[value] || values[value]?.source.kind !== 'op') return;
-    const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
-    const buffer = { value, bytes, first: at, last: at };
-    bufferOf[value] = buffer;
-    const alike = ofSize.get(bytes);
-    if (alike) alike.push(buffer);
-    else ofSize.set(bytes, [buffer]);
-    count++;
-  };
-  for (let at = 0; at < nodes.length; at++) {
-    const { result, further, operands } = nodes[at]!;
-    begin(result, at);
-    for (const value of further) begin(value, at);
-    for (const operand of operands) {
-      const buffer = bufferOf[operand];
-      if (buffer) buffer.last = at;
-    }
-  }
+export const planArena = (program: Program, bytesOf: (value: number) => number): ArenaPlan =>
+  placeLifetimes(lifetimesOf(program, bytesOf), program.values.length);
 
-  const offsets = new Array<number>(values.length).fill(-1);
-  const placed = new PlacedBuffers(count);
+/** `planArena` of lifetimes that are known, in the order of their beginnings. @param values how many there are. */
+export function placeLifetimes(lifetimes: readonly Lifetime[], values: number): ArenaPlan {
+  // There are far fewer sizes than buffers, and within one their order is that of their beginnings.
+  const ofSize = new Map<number, Lifetime[]>();
+  for (const lifetime of lifetimes) {
+    const alike = ofSize.get(lifetime.bytes);
+    if (alike) alike.push(lifetime);
+    else ofSize.set(lifetime.bytes, [lifetime]);
+  }
+  const offsets = new Array<number>(values).fill(-1);
+  const placed = new PlacedBuffers(lifetimes.length);
   for (const bytes of [...ofSize.keys()].sort((a, b) => b - a)) {
-    for (const buffer of ofSize.get(bytes)!) offsets[buffer.value] = placed.place(buffer);
+    for (const lifetime of ofSize.get(bytes)!) offsets[lifetime.value] = placed.place(lifetime);
   }
   return { offsets, bytes: placed.bytes };
 }
@@ -79,7 +90,7 @@ class PlacedBuffers {
   }
 
   /** @returns the lowest offset that is free while the buffer lives. */
-  place(buffer: Buffer): number {
+  place(buffer: Lifetime): number {
     const offset = this.lowestFree(buffer.first, buffer.last, buffer.bytes);
     const { begin, count } = this;
     let [at, above] = [0, count];
