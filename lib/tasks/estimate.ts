@@ -43,12 +43,22 @@ export function estimateConfig(
   const given = checkWorkload(workload);
   checkLayers(config);
   try {
-    return fromFewLayers(config, given, stored) ?? fromAllLayers(config, given, stored);
+    return quickly(config, given, stored) ?? fromAllLayers(config, given, stored);
   } catch (cause) {
     // Sizes that no array can have, such as those of a table of angles.
     if (!(cause instanceof RangeError)) throw cause;
     const message = `${config.file}: expected sizes that a model can have, found some too large (${cause.message})`;
     throw new HeddleError('ERR_CONFIG', message, { where: config.file, cause });
+  }
+}
+
+/** `fromFewLayers`; undefined as well where that finds fault: the whole model names all of it, such as every tensor that is missing. */
+function quickly(...of: Parameters<typeof fromFewLayers>): Estimate | undefined {
+  try {
+    return fromFewLayers(...of);
+  } catch (error) {
+    if (error instanceof HeddleError) return undefined;
+    throw error;
   }
 }
 

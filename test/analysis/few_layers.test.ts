@@ -1,5 +1,6 @@
 /** Deep models, counted by two that have few of their layers, against their own graphs. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkWorkload, type Workload } from '../../lib/analysis/workload.js';
 import { Config } from '../../lib/checkpoints/config.js';
@@ -129,6 +130,20 @@ describe('an estimate from few layers', () => {
   it('names the field that is wrong with all layers', () => {
     const fields = fixture('gemma2/1', { num_hidden_layers: 20, layer_types: ['full_attention'] });
     expect(() => estimate(fields)).toThrow(/layer_types: expected 20 .*found 1/);
+  });
+
+  it('names every tensor that a checkpoint lacks', async () => {
+    const fields = { architectures: ['GPT2LMHeadModel'], n_embd: 8, n_layer: 9, n_head: 2 };
+    const folder = await temporaryFolder();
+    using fresh = freshTrainable({ ...fields, n_positions: 16, vocab_size: 40 }, 1);
+    await fresh.save(folder);
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    const other = { ...config, architectures: ['LlamaForCausalLM'], model_type: 'llama' };
+    const sizes = { num_hidden_layers: 9, hidden_size: 8, num_attention_heads: 2, n_layer: null };
+    const all = { ...other, ...sizes, intermediate_size: 8, max_position_embeddings: 16 };
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(all));
+    // As many as are named at most; few layers would lack 30.
+    await expect(estimateSource(folder)).rejects.toThrow(/expected 64 tensors/);
   });
 
   it('of a checkpoint has the parameters of all its tensors', async () => {
