@@ -2,9 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type PlacedRun, repeatedLifetimes } from '../../lib/analysis/repeated_run.js';
 import { checkWorkload, type Workload } from '../../lib/analysis/workload.js';
 import { Config } from '../../lib/checkpoints/config.js';
 import type { JsonFields } from '../../lib/checkpoints/json_file.js';
+import type { Lifetime } from '../../lib/graph/memory.js';
 import type { FileRange } from '../../lib/native.js';
 import { estimate, fromAllLayers, fromFewLayers } from '../../lib/tasks/estimate.js';
 import { estimateSource, plainConfig } from '../../lib/tasks/estimate_source.js';
@@ -21,29 +23,29 @@ const layersOf = (num_hidden_layers: number): JsonFields => ({ num_hidden_layers
 
 /** Patterns of layers as the families have them, where config.json lists none. */
 const models: readonly (readonly [name: string, fields: JsonFields])[] = [
-  ['bert/b', layersOf(13)],
-  ['roberta/a', layersOf(13)],
-  ['distilbert/a', { n_layers: 13 }],
-  ['electra/mlm', layersOf(13)],
-  ['gpt2/1', { n_layer: 13 }],
-  ['gpt_neox/3', layersOf(13)],
-  ['llama/1', layersOf(13)],
-  ['mistral/1', layersOf(13)],
-  ['qwen2/1', { num_hidden_layers: 13, use_sliding_window: false, layer_types: null }],
-  ['qwen3/1', { num_hidden_layers: 13, use_sliding_window: false, layer_types: null }],
-  ['gemma2/1', { num_hidden_layers: 17, layer_types: null }],
+  ['bert/b', layersOf(9)],
+  ['roberta/a', layersOf(9)],
+  ['distilbert/a', { n_layers: 9 }],
+  ['electra/mlm', layersOf(9)],
+  ['gpt2/1', { n_layer: 9 }],
+  ['gpt_neox/3', layersOf(9)],
+  ['llama/1', layersOf(9)],
+  ['mistral/1', layersOf(9)],
+  ['qwen2/1', { num_hidden_layers: 9, use_sliding_window: false, layer_types: null }],
+  ['qwen3/1', { num_hidden_layers: 9, use_sliding_window: false, layer_types: null }],
+  ['gemma2/1', { num_hidden_layers: 16, layer_types: null }],
   ['gemma3_text/1', { num_hidden_layers: 24, layer_types: null, sliding_window_pattern: 3 }],
-  ['granite/1', layersOf(13)],
-  ['phi3/2', layersOf(13)],
+  ['granite/1', layersOf(9)],
+  ['phi3/2', layersOf(9)],
   [
     'smollm3/1',
     { num_hidden_layers: 17, no_rope_layers: null, no_rope_layer_interval: 2, layer_types: null },
   ],
-  ['olmo2/1', layersOf(13)],
-  ['mixtral/1', layersOf(13)],
+  ['olmo2/1', layersOf(9)],
+  ['mixtral/1', layersOf(9)],
   ['qwen3_moe/2', { num_hidden_layers: 17, decoder_sparse_step: 2, mlp_only_layers: [] }],
-  ['falcon/2', layersOf(13)],
-  ['starcoder2/1', layersOf(13)],
+  ['falcon/2', layersOf(9)],
+  ['starcoder2/1', layersOf(9)],
 ];
 
 /** Both ways. */
@@ -109,7 +111,7 @@ describe('an estimate from few layers', () => {
     ],
     [fixture('qwen3_moe/2', { num_hidden_layers: 20, mlp_only_layers: [17] }), 'one is dense'],
     [
-      { ...fixture('gpt2/1', { n_layer: 12 }), num_hidden_layers: 13 },
+      { ...fixture('gpt2/1', { n_layer: 12 }), num_hidden_layers: 9 },
       'two fields contradict each other',
     ],
     [
@@ -122,9 +124,7 @@ describe('an estimate from few layers', () => {
       'their kinds are listed and do not repeat',
     ],
   ])('is none where %# layers do not repeat: %s', (fields) => {
-    const { few, all } = counted(fields, { length: 8 });
-    expect(few).toBeUndefined();
-    expect(estimate(fields, { length: 8 })).toEqual(all());
+    expect(counted(fields, { length: 8 }).few).toBeUndefined();
   });
 
   it('names the field that is wrong with all layers', () => {
@@ -187,5 +187,31 @@ describe('the tensors of the first layers', () => {
     }
     // The first may be unlike all others.
     expect(first((name) => (name.includes('.0.mlp') ? { dims: [3] } : {}))).toBeDefined();
+  });
+});
+
+describe('lifetimes in a deeper run', () => {
+  /** A node of each letter makes a value, which ends where `lasts` says. */
+  const run = (letters: string, lasts: readonly number[]): PlacedRun => ({
+    kinds: [...letters],
+    lifetimes: lasts.map((last, first) => ({ value: first, bytes: 64, first, last })),
+    values: lasts.length,
+  });
+  const ends = (lifetimes: readonly Lifetime[] | undefined) => lifetimes?.map(({ last }) => last);
+  const few = run('alz', [1, 2, 2]);
+
+  it('follow those of a chain, and of a way there and back', () => {
+    const chain = run('alllz', [1, 2, 3, 4, 4]);
+    expect(ends(repeatedLifetimes(few, chain, 2, 2))).toEqual([1, 2, 3, 4, 5, 6, 6]);
+    // Each of f is read by its b, the last first.
+    const back = run('afffbbbz', [7, 6, 5, 4, 5, 6, 7, 7]);
+    const deeper = repeatedLifetimes(run('afbz', [3, 2, 3, 3]), back, 2, 1);
+    expect(ends(deeper)).toEqual([9, 8, 7, 6, 5, 6, 7, 8, 9, 9]);
+  });
+
+  it('are unknown where nodes do not repeat, or values end without a rule', () => {
+    expect(repeatedLifetimes(few, run('alxyz', [1, 2, 3, 4, 4]), 2, 2)).toBeUndefined();
+    expect(repeatedLifetimes(few, run('allz', [1, 2, 3, 3]), 2, 2)).toBeUndefined();
+    expect(repeatedLifetimes(few, run('alllz', [1, 4, 3, 4, 4]), 2, 2)).toBeUndefined();
   });
 });
