@@ -22,8 +22,9 @@ const shared = {
   plugins: [rawImports],
 } satisfies UserConfig;
 
-/** What nearly every command needs. */
-const core = /[\\/]lib[\\/](?:(?:graph|ops|layers|models|checkpoints)[\\/]|errors|native)/;
+/** What every call of the command needs, and what nearly every one does. */
+const always = /[\\/]lib[\\/](?:errors|cli[\\/](?:arguments|output))|[\\/]package\.json$/;
+const core = /[\\/]lib[\\/](?:(?:graph|ops|layers|models|checkpoints)[\\/]|native)/;
 
 export default defineConfig([
   {
@@ -46,8 +47,19 @@ export default defineConfig([
     // What draws plots is compiled into the command: as dependencies, it would double an install.
     deps: { alwaysBundle: ['cac', /^vega/, /^d3-/], onlyBundle: false },
     // A command is to start at once: few files, without white space and comments; names stay for stack traces.
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
-    outputOptions: { codeSplitting: { groups: [{ name: 'core', test: core }] } },
+    minify: {
+      compress: false,
+      mangle: { toplevel: false, keepNames: true },
+      codegen: { removeWhitespace: true },
+    },
+    outputOptions: {
+      codeSplitting: {
+        groups: [
+          { name: 'command', test: always },
+          { name: 'core', test: core },
+        ],
+      },
+    },
     plugins: [rawImports, license({ thirdParty: { output: 'dist/THIRD_PARTY_LICENSES.txt' } })],
   },
 ]);

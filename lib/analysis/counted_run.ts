@@ -1,11 +1,13 @@
 /** A graph at given sizes: the work and the memory of a run, without running it. */
 import { costOf, type ProgramCost } from '../graph/cost.js';
-import { placeValues } from '../graph/encode.js';
+import { lifetimesAt } from '../graph/encode.js';
 import { fuseNodes } from '../graph/fuse.js';
+import { placeLifetimes } from '../graph/memory.js';
 import type { ParameterRole } from '../graph/parameters.js';
 import { actualShape, type Program, type Traced } from '../graph/program.js';
 import { type SymbolicDim, tensorBytes } from '../graph/shape.js';
 import type { State } from '../graph/state.js';
+import type { PlacedRun } from './repeated_run.js';
 
 export interface CountedRun {
   /** As the engine runs it: after fusion. */
@@ -34,11 +36,25 @@ export function countedRun(
 export const costOfRun = ({ program, sizes, inputs }: CountedRun): ProgramCost =>
   costOf(program, sizes, inputs);
 
-/** Bytes of the arena that a plan of this run has. @param capacityOf what a plan that runs so many is made for. */
-export const arenaBytes = (
-  { program, sizes }: CountedRun,
+/** Where the values of a plan of this run are to lie. @param capacityOf what a plan that runs so many is made for. */
+export function placedRun(
+  { program, states, sizes }: CountedRun,
   capacityOf: (size: number) => number = (size) => size,
-): number => placeValues(program, sizes.map(capacityOf)).bytes;
+): PlacedRun {
+  const lifetimes = lifetimesAt(program, sizes.map(capacityOf));
+  const kinds = program.nodes.map(({ op }) => op);
+  for (const { first, bytes } of lifetimes) kinds[first] += ` ${bytes}`;
+  // What writes a parameter makes no value that is placed, but every layer has one of that name.
+  program.nodes.forEach(({ result }, at) => {
+    const source = program.values[result]?.source;
+    if (source?.kind === 'state') kinds[at] += ` ${states[source.state]?.name.replace(/\d+/g, '')}`;
+  });
+  return { kinds, lifetimes, values: program.values.length };
+}
+
+/** Bytes of the arena that its plan has. */
+export const arenaBytes = ({ lifetimes, values }: PlacedRun): number =>
+  placeLifetimes(lifetimes, values).bytes;
 
 /** Bytes of what a run returns. */
 export function resultBytes({ program, sizes }: CountedRun): number {

@@ -25,20 +25,38 @@ export interface Roofline {
   readonly arithmeticShare: number | null;
 }
 
+/** Of a run's nodes; the times are 0 without a machine. */
+export interface RooflineSums {
+  readonly flops: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  /** In nodes that arithmetic limits. */
+  readonly arithmeticSeconds: number;
+}
+
 /**
  * The least time of a run: each node takes the longer of its arithmetic and its traffic (Williams, Waterman & Patterson
  * 2009, "Roofline: An Insightful Visual Performance Model", section 3).
  */
-export function roofline({ nodes, flops, bytes }: ProgramCost, machine?: Machine): Roofline {
+export function rooflineSums(cost: ProgramCost | undefined, machine?: Machine): RooflineSums {
+  const { flops, bytes, nodes } = cost ?? { flops: 0, bytes: 0, nodes: [] };
+  let seconds = 0;
+  let arithmeticSeconds = 0;
+  for (const node of machine ? nodes : []) {
+    const { gflops, gbps } = machine as Machine;
+    const computing = node.flops / (gflops * 1e9);
+    const reading = node.bytes / (gbps * 1e9);
+    seconds += Math.max(computing, reading);
+    if (computing >= reading) arithmeticSeconds += computing;
+  }
+  return { flops, bytes, seconds, arithmeticSeconds };
+}
+
+export function roofline(
+  { flops, bytes, seconds, arithmeticSeconds }: RooflineSums,
+  machine?: Machine,
+): Roofline {
   const intensity = bytes > 0 ? flops / bytes : 0;
   if (!machine) return { intensity, seconds: null, arithmeticShare: null };
-  let seconds = 0;
-  let arithmetic = 0;
-  for (const node of nodes) {
-    const computing = node.flops / (machine.gflops * 1e9);
-    const reading = node.bytes / (machine.gbps * 1e9);
-    seconds += Math.max(computing, reading);
-    if (computing >= reading) arithmetic += computing;
-  }
-  return { intensity, seconds, arithmeticShare: seconds > 0 ? arithmetic / seconds : 0 };
+  return { intensity, seconds, arithmeticShare: seconds > 0 ? arithmeticSeconds / seconds : 0 };
 }

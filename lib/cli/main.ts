@@ -36,8 +36,10 @@ const commands: Readonly<Record<string, () => Promise<Register | readonly Regist
 };
 
 const cli = cac('heddle');
-const [first = ''] = process.argv.slice(2);
-const loads = Object.hasOwn(commands, first) ? [commands[first]] : Object.values(commands);
+const [first = '', ...more] = process.argv.slice(2);
+const asksVersion = ['--version', '-v'].includes(first) && more.length === 0;
+const all = asksVersion ? [] : Object.values(commands);
+const loads = Object.hasOwn(commands, first) ? [commands[first]] : all;
 for (const registers of await Promise.all(loads.map((load) => load?.() ?? []))) {
   for (const register of [registers].flat()) register(cli);
 }

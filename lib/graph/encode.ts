@@ -1,5 +1,5 @@
 import { nativeDTypes } from '../native.js';
-import { type ArenaPlan, planArena } from './memory.js';
+import { type ArenaPlan, type Lifetime, lifetimesOf, placeLifetimes } from './memory.js';
 import { actualShape, type Program } from './program.js';
 import { ruleOf } from './rules.js';
 import { tensorBytes } from './shape.js';
@@ -8,13 +8,17 @@ import { tensorBytes } from './shape.js';
 const magic = 0x314e4c5044444548n;
 const kinds = { arena: 0, input: 1, output: 2, state: 3 } as const;
 
-/** Places a program's values in an arena. @param capacities the most that a run may give each symbol. */
-export function placeValues(program: Program, capacities: readonly number[]): ArenaPlan {
-  return planArena(program, (value) => {
+/** Lifetimes of a program's values. @param capacities the most that a run may give each symbol. */
+export function lifetimesAt(program: Program, capacities: readonly number[]): Lifetime[] {
+  return lifetimesOf(program, (value) => {
     const { dtype, shape } = program.values[value];
     return tensorBytes(dtype, actualShape(shape, capacities));
   });
 }
+
+/** Places a program's values in an arena. @param capacities the most that a run may give each symbol. */
+export const placeValues = (program: Program, capacities: readonly number[]): ArenaPlan =>
+  placeLifetimes(lifetimesAt(program, capacities), program.values.length);
 
 /**
  * Encodes a program for the engine: lowers its ops to kernel calls.

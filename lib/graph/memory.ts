@@ -10,64 +10,80 @@ export interface ArenaPlan {
   readonly bytes: number;
 }
 
-interface Buffer {
+/** How long a run needs a buffer: from the node that makes what lies there to the last that reads it, by their places. */
+export interface Lifetime {
   /** Those after the first are computed in its place. */
-  values: number[];
-  bytes: number;
-  first: number;
+  readonly values: number[];
+  readonly bytes: number;
+  readonly first: number;
   last: number;
 }
 
 /**
- * Places intermediate values in one arena so that two values overlap only if their lifetimes do not. A value whose node may
- * work in place takes the memory of the operand that it is the last to read.
- * Greedy by size: the largest first, each at the lowest free offset (Pisarchyk & Lee 2020, "Efficient Memory Management
- * for Deep Neural Net Inference", section 5).
+ * Lifetimes of the intermediate values, in the order of their beginnings. A value whose node may work in place takes the memory
+ * of the operand that it is the last to read.
  *
  * @param bytesOf size of a value at capacity.
  */
-export function planArena(program: Program, bytesOf: (value: number) => number): ArenaPlan {
+export function lifetimesOf(program: Program, bytesOf: (value: number) => number): Lifetime[] {
   const { nodes, values } = program;
   const isOutput = new Uint8Array(values.length);
   for (const { value } of program.outputs) isOutput[value] = 1;
-  /** By size: there are far fewer sizes than buffers, and within one their order is that of their beginnings. */
-  const ofSize = new Map<number, Buffer[]>();
-  let count = 0;
-  const bufferOf = new Array<Buffer | undefined>(values.length).fill(undefined);
+  const lifetimes: Lifetime[] = [];
+  const lifetimeOf = new Array<Lifetime | undefined>(values.length).fill(undefined);
   const lastUse = lastUses(program);
   const begin = (value: number, at: number, over = -1): void => {
     if (value < 0 || isOutput[value] || values[value]?.source.kind !== 'op') return;
     const bytes = Math.max(alignment, Math.ceil(bytesOf(value) / alignment) * alignment);
-    const given = lastUse[over] === at ? bufferOf[over] : undefined;
+    const given = lastUse[over] === at ? lifetimeOf[over] : undefined;
     if (given?.bytes === bytes) {
       given.values.push(value);
       given.last = at;
-      bufferOf[value] = given;
+      lifetimeOf[value] = given;
       return;
     }
-    const buffer = { values: [value], bytes, first: at, last: at };
-    bufferOf[value] = buffer;
-    const alike = ofSize.get(bytes);
-    if (alike) alike.push(buffer);
-    else ofSize.set(bytes, [buffer]);
-    count++;
+    const lifetime = { values: [value], bytes, first: at, last: at };
+    lifetimeOf[value] = lifetime;
+    lifetimes.push(lifetime);
   };
   for (let at = 0; at < nodes.length; at++) {
     const { op, result, further, operands } = nodes[at]!;
     begin(result, at, operands[ruleOf(op).inPlace ?? -1]);
     for (const value of further) begin(value, at);
     for (const operand of operands) {
-      const buffer = bufferOf[operand];
-      if (buffer) buffer.last = at;
+      const lifetime = lifetimeOf[operand];
+      if (lifetime) lifetime.last = at;
     }
   }
+  return lifetimes;
+}
 
-  const offsets = new Array<number>(values.length).fill(-1);
-  const placed = new PlacedBuffers(count);
+/**
+ * Places intermediate values in one arena so that two values overlap only if their lifetimes do not, or one is computed in the
+ * other's place.
+ * Greedy by size: the largest first, each at the lowest free offset (Pisarchyk & Lee 2020, "Efficient Memory Management
+ * for Deep Neural Net Inference", section 5).
+ *
+ * @param bytesOf size of a value at capacity.
+ */
+export const planArena = (program: Program, bytesOf: (value: number) => number): ArenaPlan =>
+  placeLifetimes(lifetimesOf(program, bytesOf), program.values.length);
+
+/** `planArena` of lifetimes that are known, in the order of their beginnings. @param values how many there are. */
+export function placeLifetimes(lifetimes: readonly Lifetime[], values: number): ArenaPlan {
+  // There are far fewer sizes than buffers, and within one their order is that of their beginnings.
+  const ofSize = new Map<number, Lifetime[]>();
+  for (const lifetime of lifetimes) {
+    const alike = ofSize.get(lifetime.bytes);
+    if (alike) alike.push(lifetime);
+    else ofSize.set(lifetime.bytes, [lifetime]);
+  }
+  const offsets = new Array<number>(values).fill(-1);
+  const placed = new PlacedBuffers(lifetimes.length);
   for (const bytes of [...ofSize.keys()].sort((a, b) => b - a)) {
-    for (const buffer of ofSize.get(bytes)!) {
-      const offset = placed.place(buffer);
-      for (const value of buffer.values) offsets[value] = offset;
+    for (const lifetime of ofSize.get(bytes)!) {
+      const offset = placed.place(lifetime);
+      for (const value of lifetime.values) offsets[value] = offset;
     }
   }
   return { offsets, bytes: placed.bytes };
@@ -102,7 +118,7 @@ class PlacedBuffers {
   }
 
   /** @returns the lowest offset that is free while the buffer lives. */
-  place(buffer: Buffer): number {
+  place(buffer: Lifetime): number {
     const offset = this.lowestFree(buffer.first, buffer.last, buffer.bytes);
     const { begin, count } = this;
     let [at, above] = [0, count];

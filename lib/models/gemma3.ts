@@ -2,6 +2,14 @@ import { HeddleError } from '../errors.js';
 import { decoderFamily } from './decoder.js';
 import { decoderFields, rotaryPositions, slidingLayers, windowOf } from './decoder_config.js';
 import { gatedDecoder } from './gated_decoder.js';
+import type { ModelConfig } from './model_config.js';
+
+/** See `Period`. */
+export const gemma3Period = (config: ModelConfig): number =>
+  config.integer('sliding_window_pattern', {
+    min: 1,
+    default: config.integer('_sliding_window_pattern', { min: 1, default: 6 }),
+  });
 
 /** Gemma Team 2025, "Gemma 3 Technical Report": five local layers for each global one, with angles of their own (section 2). */
 export const gemma3 = decoderFamily((config, scope) => {
@@ -17,10 +25,7 @@ export const gemma3 = decoderFamily((config, scope) => {
   const fields = { ...base, tied, feedForwardBias: false };
   const { size, maxPositions, numLayers, hiddenSize } = fields;
   const window = windowOf(config);
-  const every = config.integer('sliding_window_pattern', {
-    min: 1,
-    default: config.integer('_sliding_window_pattern', { min: 1, default: 6 }),
-  });
+  const every = gemma3Period(config);
   const slides = slidingLayers(config, numLayers, (layer) => (layer + 1) % every !== 0);
   const rotary = rotaryPositions(config, size, scope.at('full'), {
     maxPositions,

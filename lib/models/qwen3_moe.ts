@@ -2,6 +2,17 @@ import { MixtureOfExperts } from '../layers/mixture_of_experts.js';
 import { decoderFamily } from './decoder.js';
 import { decoderFields, rotaryPositions, windowOf } from './decoder_config.js';
 import { gatedDecoder } from './gated_decoder.js';
+import type { ModelConfig } from './model_config.js';
+
+const sparseStep = (config: ModelConfig): number =>
+  config.integer('decoder_sparse_step', { min: 1, default: 1 });
+
+const denseLayers = (config: ModelConfig): readonly number[] =>
+  config.numberList('mlp_only_layers', { default: [] });
+
+/** See `Period`. */
+export const qwen3MoePeriod = (config: ModelConfig): number =>
+  denseLayers(config).length > 0 ? Infinity : sparseStep(config);
 
 /** Yang et al. 2025, "Qwen3 Technical Report", section 2: Qwen3 with mixtures of experts in some or all layers. */
 export const qwen3Moe = decoderFamily((config, scope) => {
@@ -14,8 +25,8 @@ export const qwen3Moe = decoderFamily((config, scope) => {
   const numChosen = config.integer('num_experts_per_tok', { min: 1, default: 8 });
   const dFeedForward = config.integer('moe_intermediate_size', { min: 1, default: 768 });
   const normalised = config.boolean('norm_topk_prob', { default: false });
-  const every = config.integer('decoder_sparse_step', { min: 1, default: 1 });
-  const dense = config.numberList('mlp_only_layers', { default: [] });
+  const every = sparseStep(config);
+  const dense = denseLayers(config);
   const isSparse = (layer: number): boolean =>
     !dense.includes(layer) && numExperts > 0 && (layer + 1) % every === 0;
   const uses = config.boolean('use_sliding_window', { default: false });

@@ -6,24 +6,26 @@ import { distilbert } from './distilbert.js';
 import { electra } from './electra.js';
 import { falcon } from './falcon.js';
 import type { Build, Family, HeadKind } from './family.js';
-import { gemma2 } from './gemma2.js';
-import { gemma3 } from './gemma3.js';
+import { gemma2, gemma2Period } from './gemma2.js';
+import { gemma3, gemma3Period } from './gemma3.js';
 import { gptNeox } from './gpt_neox.js';
 import { gpt2 } from './gpt2.js';
 import { granite } from './granite.js';
 import { llama } from './llama.js';
 import { mistral } from './mistral.js';
 import { mixtral } from './mixtral.js';
+import type { ModelConfig } from './model_config.js';
 import { modernbert } from './modernbert.js';
 import { mpnet } from './mpnet.js';
 import { olmo2 } from './olmo2.js';
 import { phi } from './phi.js';
 import { phi3 } from './phi3.js';
+import { qwenPeriod } from './qwen_window.js';
 import { qwen2 } from './qwen2.js';
 import { qwen3 } from './qwen3.js';
-import { qwen3Moe } from './qwen3_moe.js';
+import { qwen3Moe, qwen3MoePeriod } from './qwen3_moe.js';
 import { roberta } from './roberta.js';
-import { smollm3 } from './smollm3.js';
+import { smollm3, smollm3Period } from './smollm3.js';
 import { stableLm } from './stablelm.js';
 import { starcoder2 } from './starcoder2.js';
 
@@ -32,7 +34,14 @@ export interface Architecture {
   /** First part of the names of the tensors below the head, which some checkpoints leave out. */
   readonly prefix: string;
   readonly build: Build;
+  readonly period: Period;
 }
+
+/** After how many layers they begin anew, where config.json does not list their kinds. All layers of most families are alike. */
+export type Period = (config: ModelConfig) => number;
+
+/** Where layers share parameters, or one is unlike all others, the way back through a few of them is no part of that through many. */
+const none: Period = () => Infinity;
 
 /** What Hugging Face puts behind a family's name for each head. */
 const suffixes: Readonly<Record<HeadKind, string>> = {
@@ -52,6 +61,7 @@ const families: readonly {
   type: string;
   prefix: string;
   family: Family;
+  period?: Period;
   /** Architectures whose names are not made of the family's. */
   names?: Partial<Record<HeadKind, string>>;
 }[] = [
@@ -59,11 +69,23 @@ const families: readonly {
   { name: 'Roberta', type: 'roberta', prefix: 'roberta', family: roberta },
   { name: 'XLMRoberta', type: 'xlm-roberta', prefix: 'roberta', family: roberta },
   { name: 'DistilBert', type: 'distilbert', prefix: 'distilbert', family: distilbert },
-  { name: 'MPNet', type: 'mpnet', prefix: 'mpnet', family: mpnet },
+  { name: 'MPNet', type: 'mpnet', prefix: 'mpnet', family: mpnet, period: none },
   { name: 'Electra', type: 'electra', prefix: 'electra', family: electra },
-  { name: 'Albert', type: 'albert', prefix: 'albert', family: albert },
-  { name: 'DebertaV2', type: 'deberta-v2', prefix: 'deberta', family: debertaV2 },
-  { name: 'ModernBert', type: 'modernbert', prefix: 'model', family: modernbert },
+  { name: 'Albert', type: 'albert', prefix: 'albert', family: albert, period: none },
+  {
+    name: 'DebertaV2',
+    type: 'deberta-v2',
+    prefix: 'deberta',
+    family: debertaV2,
+    period: none,
+  },
+  {
+    name: 'ModernBert',
+    type: 'modernbert',
+    prefix: 'model',
+    family: modernbert,
+    period: none,
+  },
   {
     name: 'GPT2',
     type: 'gpt2',
@@ -74,23 +96,30 @@ const families: readonly {
   { name: 'GPTNeoX', type: 'gpt_neox', prefix: 'gpt_neox', family: gptNeox },
   { name: 'Llama', type: 'llama', prefix: 'model', family: llama },
   { name: 'Mistral', type: 'mistral', prefix: 'model', family: mistral },
-  { name: 'Qwen2', type: 'qwen2', prefix: 'model', family: qwen2 },
-  { name: 'Qwen3', type: 'qwen3', prefix: 'model', family: qwen3 },
-  { name: 'Gemma2', type: 'gemma2', prefix: 'model', family: gemma2 },
+  { name: 'Qwen2', type: 'qwen2', prefix: 'model', family: qwen2, period: qwenPeriod },
+  { name: 'Qwen3', type: 'qwen3', prefix: 'model', family: qwen3, period: qwenPeriod },
+  { name: 'Gemma2', type: 'gemma2', prefix: 'model', family: gemma2, period: gemma2Period },
   {
     name: 'Gemma3',
     type: 'gemma3_text',
     prefix: 'model',
     family: gemma3,
+    period: gemma3Period,
     names: { base: 'Gemma3TextModel' },
   },
   { name: 'Granite', type: 'granite', prefix: 'model', family: granite },
   { name: 'Phi', type: 'phi', prefix: 'model', family: phi },
   { name: 'Phi3', type: 'phi3', prefix: 'model', family: phi3 },
-  { name: 'SmolLM3', type: 'smollm3', prefix: 'model', family: smollm3 },
+  { name: 'SmolLM3', type: 'smollm3', prefix: 'model', family: smollm3, period: smollm3Period },
   { name: 'Olmo2', type: 'olmo2', prefix: 'model', family: olmo2 },
   { name: 'Mixtral', type: 'mixtral', prefix: 'model', family: mixtral },
-  { name: 'Qwen3Moe', type: 'qwen3_moe', prefix: 'model', family: qwen3Moe },
+  {
+    name: 'Qwen3Moe',
+    type: 'qwen3_moe',
+    prefix: 'model',
+    family: qwen3Moe,
+    period: qwen3MoePeriod,
+  },
   { name: 'Falcon', type: 'falcon', prefix: 'transformer', family: falcon },
   { name: 'StableLm', type: 'stablelm', prefix: 'model', family: stableLm },
   { name: 'Starcoder2', type: 'starcoder2', prefix: 'model', family: starcoder2 },
@@ -105,7 +134,12 @@ const architectures: ReadonlyMap<string, Architecture> = new Map(
   families.flatMap((entry) =>
     Object.entries(entry.family).map(([kind, build]): [string, Architecture] => [
       nameOf(entry, kind as HeadKind),
-      { kind: entry.family.causalLm ? 'decoder' : 'encoder', prefix: entry.prefix, build },
+      {
+        kind: entry.family.causalLm ? 'decoder' : 'encoder',
+        prefix: entry.prefix,
+        build,
+        period: entry.period ?? (() => 1),
+      },
     ]),
   ),
 );

@@ -1,6 +1,11 @@
 import { decoderFamily } from './decoder.js';
 import { decoderFields, rotaryPositions, slidingLayers, windowOf } from './decoder_config.js';
 import { gatedDecoder } from './gated_decoder.js';
+import type { ModelConfig } from './model_config.js';
+
+/** See `Period`. */
+export const smollm3Period = (config: ModelConfig): number =>
+  config.integer('no_rope_layer_interval', { min: 1, default: 4 });
 
 /** Bakouch et al. 2025, "SmolLM3": Llama, some of whose layers have no positions (Yang et al. 2025, "RoPE to NoPE and Back Again"). */
 export const smollm3 = decoderFamily((config, scope) => {
@@ -11,7 +16,7 @@ export const smollm3 = decoderFamily((config, scope) => {
   const { size, maxPositions, numLayers } = fields;
   const theta = { name: 'rope_theta', default: 2e6 };
   const rotary = rotaryPositions(config, size, scope, { maxPositions, theta });
-  const every = config.integer('no_rope_layer_interval', { min: 1, default: 4 });
+  const every = smollm3Period(config);
   const given = config.numberList('no_rope_layers', { default: [] });
   // The field's name says the opposite of what its numbers mean: 1 where a layer has positions.
   const turns = (layer: number): boolean =>

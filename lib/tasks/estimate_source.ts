@@ -10,7 +10,10 @@ import { CheckpointSource } from '../checkpoints/parameter_source.js';
 import { HeddleError, mismatch } from '../errors.js';
 import { describeValue } from '../graph/options.js';
 import { elementCount } from '../graph/shape.js';
-import { type Estimate, estimateConfig, type StoredWeights, type Workload } from './estimate.js';
+import type { FileRange } from '../native.js';
+import { type Estimate, estimateConfig, type Workload } from './estimate.js';
+import type { StoredWeights } from './estimated_model.js';
+import { firstLayers } from './layer_tensors.js';
 import type { SourceOptions } from './source.js';
 
 /**
@@ -53,10 +56,12 @@ async function weightsIn(folder: string): Promise<StoredWeights | undefined> {
     if (isAbsent) return undefined;
     throw error;
   });
-  if (!checkpoint) return undefined;
-  const { tensors } = checkpoint;
+  return checkpoint && storedWeights(checkpoint.tensors, folder);
+}
+
+function storedWeights(tensors: ReadonlyMap<string, FileRange>, where: string): StoredWeights {
   return {
-    source: (dtype, prefix) => new CheckpointSource(tensors, { prefix, dtype, where: folder }),
+    source: (dtype, prefix) => new CheckpointSource(tensors, { prefix, dtype, where }),
     unused(source) {
       if (!(source instanceof CheckpointSource)) return 0;
       source.checkComplete();
@@ -64,6 +69,10 @@ async function weightsIn(folder: string): Promise<StoredWeights | undefined> {
         const range = tensors.get(name);
         return sum + (range && isFloatingPoint(range.dtype) ? elementCount(range.dims) : 0);
       }, 0);
+    },
+    withLayers(layers, stack) {
+      const first = firstLayers(tensors, layers, stack);
+      return first && storedWeights(first, where);
     },
   };
 }

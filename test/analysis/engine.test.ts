@@ -105,11 +105,12 @@ describe('an estimate', () => {
   it('has the bytes of weights, also of a table that is read and multiplied', async () => {
     const fields = {
       architectures: ['BertForMaskedLM'],
-      vocab_size: 640,
-      hidden_size: 128,
+      // Whole panels of every instruction set.
+      vocab_size: 768,
+      hidden_size: 192,
       num_hidden_layers: 2,
       num_attention_heads: 4,
-      intermediate_size: 256,
+      intermediate_size: 384,
       max_position_embeddings: 64,
     };
     const folder = await temporaryFolder();

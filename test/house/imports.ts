@@ -55,6 +55,7 @@ const joints = [
   'inspect',
   'estimate',
   'estimate_source',
+  'layer_stack',
   'hub_models',
 ].map((name) => `lib/tasks/${name}.ts`);
 
