@@ -243,7 +243,7 @@ async function modelOf(
   return translates ? freshTransformer(fields, seed, where) : freshTrainable(fields, seed, where);
 }
 
-/** Without the name of a class, a model has no head to be trained by. @throws ERR_CONFIG with the names there are. */
+/** Without the name of a class, a model has no head to be trained by; an embedder needs none. @throws ERR_CONFIG with the names there are. */
 function checkNamed(
   model: JsonFields,
   task: Exclude<TrainingTask, 'sequence-to-sequence'>,
@@ -253,6 +253,7 @@ function checkNamed(
   if (named !== undefined && !(Array.isArray(named) && named.length === 0)) return;
   const names = architecturesWith(headOf[task], ownField(model, 'model_type'));
   const [first] = names;
+  if (task === 'contrastive' && names.length === 1) return;
   const expected =
     names.length === 1 ? `["${first}"]` : `one of ${names.join(', ')}, as ["${first}"]`;
   throw mismatch(
