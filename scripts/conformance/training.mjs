@@ -68,7 +68,7 @@ async function follow(folder) {
       model,
       await heddle.run(tensorsOf(parameters)),
       await golden('final.safetensors'),
-      (state, i) => model.isAtRest(state, i) || isNoise(gradients, run, parameters, state, i),
+      noiseOf(model, run, gradients, await squaresOf(step)),
     );
   } finally {
     step?.dispose();
@@ -99,13 +99,36 @@ async function gradientsOf(loss, parameters, { feeds, sizes }) {
   }
 }
 
+/** The optimiser's means of squared gradients, by parameter. */
+async function squaresOf({ states }) {
+  const suffix = ' second moment';
+  const squares = states.filter(({ name }) => name.endsWith(suffix));
+  const tensors = squares.map((state) => [state.name.slice(0, -suffix.length), state]);
+  return heddle.run(
+    Object.fromEntries(tensors.map(([name, state]) => [name, heddle.stateTensor(state)])),
+  );
+}
+
 /**
- * Whether a gradient is there, but so small beside the whole that float32 has hardly a digit of it: Adam makes steps of it that
- * are as long as any, and PyTorch's own float32 and float64 runs end apart by more than the tolerance.
+ * Which elements end apart for no fault: biases that are at rest, and those whose gradient is there, but so small beside the whole
+ * that float32 has hardly a digit of it, in the first step or in all. Adam makes steps of it that are as long as any, and PyTorch's own
+ * float32 and float64 runs end apart by more than the tolerance.
  */
-function isNoise(gradients, { trajectory: [first] }, parameters, state, i) {
-  const slope = Math.abs(gradients[keyOf(state, parameters.indexOf(state))].data[i]);
-  return slope > 0 && slope < 1e-6 * first.grad_norm;
+function noiseOf({ parameters, isAtRest }, { trajectory, adamw, clip }, gradients, squares) {
+  const [, keep] = adamw.betas;
+  // No gradient was greater than this share of the root of its mean square.
+  const share = 1 / Math.sqrt((1 - keep) * keep ** trajectory.length);
+  const norms = trajectory.map(({ grad_norm }) => Math.min(grad_norm, clip.max_norm));
+  const least = 1e-6 * Math.min(...norms);
+  return (state, i) => {
+    const slope = Math.abs(gradients[keyOf(state, parameters.indexOf(state))].data[i]);
+    const most = share * Math.sqrt(squares[state.name].data[i]);
+    return (
+      isAtRest(state, i) ||
+      (slope > 0 && slope < 1e-6 * trajectory[0].grad_norm) ||
+      (most > 0 && most < least)
+    );
+  };
 }
 
 /** Weight decay is a number for all parameters, or '0.1 on parameters with ndim>=2, 0 on the rest'. */
