@@ -2,7 +2,7 @@ import type { FileRange } from '../native.js';
 import type { LayerStack } from './layer_stack.js';
 
 /** The first number in a tensor's name is that of its layer: `model.layers.3.mlp.experts.0.w1`. */
-const layerInName = /^((?:[^.]*[^.\d][^.]*\.)*)(\d+)(?=\.)/;
+const layerInName = /^((?:(?!\d+\.)[^.]+\.)*)(\d+)(?=\.)/;
 
 /**
  * The tensors of a checkpoint of the model with fewer layers: those of its first ones, and what belongs to none.
