@@ -98,10 +98,11 @@ float quantizeInt8Row(const float* row, int64_t columns, int8_t* values) {
     return largest * 0.0f;
   }
   const float limit = bestLimit(row, columns, largest);
+  const float factor = limit / largest;
   Cost cost = {};
   forEachGroup(row, columns, [&](int64_t first, const float* x, int some) {
     float rounded[kGroup];
-    roundGroup(x, limit / largest, rounded, &cost);
+    roundGroup(x, factor, rounded, &cost);
     for (int i = 0; i < some; ++i) values[first + i] = static_cast<int8_t>(rounded[i]);
   });
   return largest / limit;

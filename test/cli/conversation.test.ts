@@ -134,6 +134,15 @@ describe('a terminal', () => {
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await new Promise(setImmediate);
   };
+  /** A conversation with a parrot, and what is typed at it. */
+  const opened = () => {
+    const { parts, shown, notes, note } = parrot();
+    const conversation = new Conversation(parts);
+    const input = new PassThrough();
+    const terminal = { input, output: new PassThrough(), isTerminal: true, note };
+    const ended = runConversation(conversation, terminal);
+    return { conversation, input, ended, shown, notes };
+  };
 
   it('is read line by line to its end', async () => {
     const { parts, shown, note } = parrot();
@@ -151,15 +160,7 @@ describe('a terminal', () => {
   });
 
   it('has a Ctrl-C that ends the answer, and twice the conversation', async () => {
-    const { parts, notes, note } = parrot();
-    const conversation = new Conversation(parts);
-    const input = new PassThrough();
-    const ended = runConversation(conversation, {
-      input,
-      output: new PassThrough(),
-      isTerminal: true,
-      note,
-    });
+    const { conversation, input, ended, notes } = opened();
     input.write(`${'long '.repeat(40)}\r`);
     await until(() => conversation.messages.length === 1);
     input.write('\x03');
@@ -175,11 +176,7 @@ describe('a terminal', () => {
   });
 
   it('has a Ctrl-D that leaves when the answer is whole', async () => {
-    const { parts, shown, note } = parrot();
-    const conversation = new Conversation(parts);
-    const input = new PassThrough();
-    const terminal = { input, output: new PassThrough(), isTerminal: true, note };
-    const ended = runConversation(conversation, terminal);
+    const { input, ended, shown } = opened();
     input.write('a message\r');
     await until(() => shown() !== '');
     input.write('\x04');
@@ -189,11 +186,7 @@ describe('a terminal', () => {
   });
 
   it('has a Ctrl-C that drops a line half typed', async () => {
-    const { parts, notes, note } = parrot();
-    const conversation = new Conversation(parts);
-    const input = new PassThrough();
-    const terminal = { input, output: new PassThrough(), isTerminal: true, note };
-    const ended = runConversation(conversation, terminal);
+    const { conversation, input, ended, notes } = opened();
     input.write('half a \x03ok\r');
     await until(() => conversation.messages.length === 2);
     input.write('\x04');
